@@ -1,0 +1,80 @@
+"""What students get back: their notebook with scores, and no trace of hidden tests."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import nbgrader
+from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbformat import NotebookNode
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from traitlets.config import Config
+
+from autograder.submission import without_hidden
+
+_TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """Take the hidden part out of check cells, and tracebacks that would quote it."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the cell as its student may see it."""
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.source = without_hidden(cell.source).rstrip()
+            for output in cell.outputs:
+                # A check's own answer quotes no source; any other error's traceback does.
+                if output.output_type == "error" and output.ename != "TaskNotDone":
+                    output.traceback = [f"{output.ename}: this check could not finish"]
+                    output.evalue = ""
+        return cell, resources
+
+
+PREPROCESSORS = [GetGrades, HideHiddenTests, CSSHTMLHeaderPreprocessor]
+
+
+def exporter() -> HTMLExporter:
+    """Return nbgrader's own feedback exporter, with hidden tests hidden."""
+    config = Config()
+    config.HTMLExporter.template_name = "feedback"
+    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES / "templates")]
+    config.HTMLExporter.extra_template_paths = [
+        str(_TEMPLATES / "static" / "node_modules" / "bootstrap" / "dist" / "css")
+    ]
+    config.Exporter.default_preprocessors = []
+    html = HTMLExporter(config=config)
+    for preprocessor in PREPROCESSORS:
+        html.register_preprocessor(preprocessor, enabled=True)
+    return html
+
+
+def write_feedback(
+    students: list[str], *, lab: str, autograded: Path, feedback: Path, db_url: str, jobs: int = 1
+) -> list[Path]:
+    """Write ``feedback/<student>/<lab>/<lab>.html`` for each student and return the paths."""
+    one = partial(_one, lab=lab, autograded=autograded, feedback=feedback, db_url=db_url)
+    if jobs <= 1 or len(students) <= 2:
+        return [one(student) for student in students]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(one, students))
+
+
+def _one(student: str, *, lab: str, autograded: Path, feedback: Path, db_url: str) -> Path:
+    nb = nbformat.read(autograded / student / lab / f"{lab}.ipynb", 4)
+    names = {"notebook": lab, "assignment": lab, "student": student, "db_url": db_url}
+    resources = {"nbgrader": names, "unique_key": lab, "metadata": {"name": lab}}
+    html, _ = exporter().from_notebook_node(nb, resources)
+    goal = feedback / student / lab / f"{lab}.html"
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    temporary = goal.with_suffix(".writing")
+    temporary.write_text(html, "utf-8")
+    temporary.replace(goal)
+    return goal

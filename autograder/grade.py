@@ -1,0 +1,351 @@
+"""Grade a lab's whole class: find, work in parallel, write one after another, survive anything.
+
+Each submission is staged, executed and judged in a worker; what comes back is put in place and
+written by this process alone.  Its last act for a submission is a small state file that holds
+the result and a fingerprint of everything that led to it.  A batch that is run again takes from
+there what is still true and does the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import gradebook
+from autograder.build import master_notebook, solution_notebook
+from autograder.engine import Budget, autograde, zero_results
+from autograder.paths import Course, UserError
+from autograder.results import SubmissionResult
+from autograder.source import write_notebook
+from autograder.staging import defuse, remove_tree, stage
+from autograder.submission import SubmissionError
+
+# Bump when grading itself changes, so that results of the old way are not reused.
+ENGINE = "1"
+
+Progress = Callable[[SubmissionResult, int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to grade one submission; plain data, so that it can travel."""
+
+    lab: str
+    student: str
+    submitted: str
+    staged: str
+    master: str
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a worker sends back."""
+
+    result: dict[str, Any]
+    notebook: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The results of a class, in the students' order, and how many were taken from before."""
+
+    lab: str
+    results: tuple[SubmissionResult, ...]
+    reused: int
+    errors: tuple[str, ...] = ()
+
+
+def grade_lab(
+    course: Course,
+    lab: str,
+    *,
+    students: Iterable[str] = (),
+    force: bool = False,
+    jobs: int | None = None,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Batch:
+    """Grade every submission of a lab, or those of some students, into nbgrader's gradebook.
+
+    What was graded before and has not changed (submission, lab, checks, grader) is not graded
+    again unless ``force``.  Raises UserError for an unknown lab, one without submissions, a
+    gradebook that cannot be written.
+    """
+    course.require_lab(lab)
+    found = find_submissions(course, lab, students)
+    master = master_notebook(solution_notebook(course, lab))
+    with _only_one(course):
+        gradebook.register(course, lab, master)
+        return _Run(course, lab, master, budget or Budget(), progress).over(
+            found, force, jobs or os.cpu_count() or 1, executor
+        )
+
+
+def find_submissions(course: Course, lab: str, students: Iterable[str] = ()) -> dict[str, Path]:
+    """Return the submission folders of a lab by student.
+
+    Raises UserError naming the folder that was looked in if there are none.
+    """
+    wanted = set(students)
+    found = {
+        folder.name: folder / lab
+        for folder in sorted(course.submitted.glob("*"))
+        if (folder / lab).is_dir() and not folder.name.startswith(".")
+    }
+    if missing := wanted - found.keys():
+        raise UserError(
+            f"no submission of {', '.join(sorted(missing))} in {course.submitted}/<student>/{lab}."
+        )
+    if not found:
+        raise UserError(
+            f"no submissions in {course.submitted}/<student>/{lab}/{lab}.ipynb. Collect them "
+            "there first; `make demo` shows the form with a sample class."
+        )
+    return {name: path for name, path in found.items() if not wanted or name in wanted}
+
+
+def grade_one(job: Job) -> Done:
+    """Stage, execute and judge one submission; runs in a worker and never raises."""
+    staged = Path(job.staged)
+    folder = staged / job.lab
+    master = nbformat.reads(job.master, 4)
+    try:
+        remove_tree(staged)
+        staged.mkdir(parents=True)
+        try:
+            notes = stage(Path(job.submitted), folder)
+        except SubmissionError as error:
+            problem = str(error)
+            checks = tuple(zero_results(master, job.lab, problem))
+            result = SubmissionResult(job.student, job.lab, checks, problem)
+            return Done(result.to_json(), None)
+        graded = autograde(
+            folder / f"{job.lab}.ipynb",
+            master,
+            lab=job.lab,
+            student=job.student,
+            budget=job.budget,
+        )
+        result = replace(graded.result, notes=(*notes, *graded.result.notes))
+        text = nbformat.writes(graded.notebook) if graded.notebook else None
+        return Done(result.to_json(), text)
+    except Exception as error:
+        return Done({}, None, f"{type(error).__name__}: {error}")
+
+
+class _Run:
+    """One batch under way."""
+
+    def __init__(
+        self,
+        course: Course,
+        lab: str,
+        master: NotebookNode,
+        budget: Budget,
+        progress: Progress | None,
+    ) -> None:
+        self.course, self.lab, self.master = course, lab, master
+        self.budget, self.progress = budget, progress
+        self.state = course.root / ".grading" / lab
+        self.staging = course.root / ".grading" / "staging" / lab
+        self.lab_print = fingerprint_of_lab(lab, master)
+        self.results: dict[str, SubmissionResult] = {}
+        self.errors: list[str] = []
+
+    def over(
+        self, found: dict[str, Path], force: bool, jobs: int, executor: Executor | None
+    ) -> Batch:
+        prints = {s: f"{self.lab_print}-{fingerprint(folder)}" for s, folder in found.items()}
+        todo = {}
+        for student, folder in found.items():
+            before = None if force else self._before(student, prints[student])
+            if before is None:
+                todo[student] = folder
+            else:
+                self.results[student] = before
+        reused = len(self.results)
+        for student, done in self._work(todo, jobs, executor):
+            self._finish(student, found[student], done, prints[student], len(found))
+        remove_tree(self.staging)
+        ordered = tuple(self.results[s] for s in found if s in self.results)
+        return Batch(self.lab, ordered, reused, tuple(self.errors))
+
+    def _work(
+        self, todo: dict[str, Path], jobs: int, executor: Executor | None
+    ) -> Iterator[tuple[str, Done]]:
+        """Yield each student's outcome as it is ready; a worker that dies costs one retry."""
+        if not todo:
+            return
+        text = nbformat.writes(self.master)
+        pending = {
+            student: Job(
+                self.lab,
+                student,
+                str(folder),
+                str(self.staging / hashlib.sha256(student.encode()).hexdigest()[:12]),
+                text,
+                self.budget,
+            )
+            for student, folder in todo.items()
+        }
+        if executor is not None:
+            yield from _as_done(executor, pending)
+            return
+        yield from self._in_pool(pending, min(jobs, len(pending)))
+
+    def _in_pool(self, pending: dict[str, Job], jobs: int) -> Iterator[tuple[str, Done]]:
+        context = multiprocessing.get_context("spawn")
+        left = dict(pending)
+        try:
+            with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+                for student, done in _as_done(pool, left):
+                    del left[student]
+                    yield student, done
+        except BrokenProcessPool:
+            # Somebody's notebook took its worker down.  One at a time tells whose it was.
+            for student, job in left.items():
+                try:
+                    with ProcessPoolExecutor(1, mp_context=context) as pool:
+                        yield student, pool.submit(grade_one, job).result()
+                except BrokenProcessPool:
+                    yield student, Done({}, None, "its run ended the grader's worker process")
+
+    def _before(self, student: str, print_: str) -> SubmissionResult | None:
+        """Return the result of an earlier run if all that led to it is still the same."""
+        try:
+            state = json.loads(self._state_file(student).read_text("utf-8"))
+            result = SubmissionResult.from_json(state["result"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        placed = self.course.autograded / student / self.lab / f"{self.lab}.ipynb"
+        same = state.get("fingerprint") == print_ and placed.exists()
+        return result if same and gradebook.has(self.course, self.lab, student) else None
+
+    def _finish(self, student: str, folder: Path, done: Done, print_: str, total: int) -> None:
+        """Put one submission's outcome in place: files, gradebook, state file — in this order."""
+        if done.error:
+            problem = f"could not be graded: {done.error}. The instructor will look at it."
+            checks = tuple(zero_results(self.master, self.lab, problem))
+            result = SubmissionResult(student, self.lab, checks, problem)
+        else:
+            result = SubmissionResult.from_json(done.result)
+        notebook = nbformat.reads(done.notebook, 4) if done.notebook else self._stand_in(result)
+        try:
+            self._place(student, notebook)
+            gradebook.save(self.course, result, notebook, gradebook.timestamp_of(folder))
+            self._remember(student, result, print_)
+        except (OSError, UserError) as error:
+            self.errors.append(f"{student}: {_explain(error, self.course)}")
+        self.results[student] = result
+        if self.progress:
+            self.progress(result, len(self.results), total)
+
+    def _stand_in(self, result: SubmissionResult) -> NotebookNode:
+        """Return a notebook that Formgrader can open where the student's cannot be."""
+        nb = nbformat.from_dict(self.master)
+        note = f"**This submission could not be graded.** {result.problem}"
+        nb.cells.insert(0, nbformat.v4.new_markdown_cell(note, id="problem"))
+        return nb
+
+    def _place(self, student: str, notebook: NotebookNode) -> None:
+        staged = self.staging / hashlib.sha256(student.encode()).hexdigest()[:12] / self.lab
+        staged.mkdir(parents=True, exist_ok=True)
+        defuse(staged)
+        write_notebook(notebook, staged / f"{self.lab}.ipynb")
+        goal = self.course.autograded / student / self.lab
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        remove_tree(goal)
+        shutil.move(staged, goal)
+        remove_tree(staged.parent)
+
+    def _remember(self, student: str, result: SubmissionResult, print_: str) -> None:
+        path = self._state_file(student)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".writing")
+        state = {"fingerprint": print_, "result": result.to_json()}
+        temporary.write_text(json.dumps(state, ensure_ascii=False), "utf-8")
+        temporary.replace(path)
+
+    def _state_file(self, student: str) -> Path:
+        return self.state / f"{student}.json"
+
+
+def _as_done(executor: Executor, pending: dict[str, Job]) -> Iterator[tuple[str, Done]]:
+    futures = {executor.submit(grade_one, job): student for student, job in pending.items()}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
+
+
+def fingerprint(folder: Path) -> str:
+    """Return a digest of names, sizes and contents of a submission folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file():
+            continue
+        digest.update(str(path.relative_to(folder)).encode("utf-8", "surrogateescape"))
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def fingerprint_of_lab(lab: str, master: NotebookNode) -> str:
+    """Return a digest of what decides a lab's scores: its cells, its checks, the grader."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256(f"{ENGINE} {version('nbgrader')}".encode())
+    digest.update(nbformat.writes(master).encode())
+    for path in (here / "checks" / f"{lab}.py", here / "starts" / f"{lab}.py"):
+        digest.update(path.read_bytes() if path.exists() else b"-")
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _only_one(course: Course) -> Iterator[None]:
+    """Hold the course's grading lock: two gradings at once would write over each other."""
+    lock = course.root / ".grading" / "lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("w")
+    except OSError as error:
+        raise UserError(_explain(error, course)) from error
+    with handle:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # Windows without WSL: grading needs Linux anyway
+        except BlockingIOError as error:
+            raise UserError(
+                f"another grading is under way in {course.root}; wait for it to end."
+            ) from error
+        yield
+
+
+def _explain(error: Exception, course: Course) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        remedies = {
+            28: "the disk is full: make room and run the command again, it resumes",
+            30: "the file system is read-only: grade in a folder you can write to",
+            13: "no permission: make the folder writable and run the command again",
+            122: "your disk quota is used up: make room and run the command again",
+        }
+        where = error.filename or course.root
+        return f"{where}: {remedies.get(error.errno, error.strerror)}"
+    return str(error)

@@ -1,0 +1,34 @@
+"""Start JupyterLab where a learner wants to be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from autograder.paths import Course
+
+
+def open_jupyterlab(course: Course, arguments: list[str]) -> int:
+    """Run JupyterLab in the checkout, opened on the roadmap, until it ends; return its exit code.
+
+    It listens on this machine only, and takes the next free port if 8888 is in use.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={course.root}",
+        "--LabApp.default_url=/lab/tree/course/roadmap.ipynb",
+        "--ServerApp.ip=127.0.0.1",
+        *arguments,
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    # The environment's own tools (git-filter-repo, mlflow, dvc …) come first in its terminals.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    try:
+        return subprocess.run(command, cwd=course.root, env={**os.environ, "PATH": path}).returncode
+    except KeyboardInterrupt:
+        return 0

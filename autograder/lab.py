@@ -1,0 +1,139 @@
+"""The learner's side of a lab: where the evidence lies and how a task starts over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from autograder import progress
+from autograder.starts import Layout, starts_of
+
+# Set by the trusted grader in the process that runs the checks.
+ROLE = "AUTOGRADER_ROLE"
+JUDGE = "judge"
+
+_current: dict[str, Lab] = {}
+
+
+class LabError(Exception):
+    """Something about a lab's folder is not as it should be; the message says what to do."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"LabError: {self}"]
+
+
+class Lab:
+    """A lab that is being worked on in the current folder.
+
+    Making one lays out the start state of every task that has none yet, each in its own folder
+    under ``work/``, and keeps all that is already there.
+
+    When a grader (or the Validate button) runs the notebook again, evidence that came with the
+    submission must not be worked on twice: a second ``git revert`` would undo the first.  The
+    answer cells then run in a scratch copy, and the checks look at the evidence as submitted.
+    A task whose folder did not come along is done for real by its cell.
+    """
+
+    def __init__(self, name: str, folder: str | Path = ".") -> None:
+        self.name = name
+        self.folder = Path(folder).resolve()
+        self.work = self.folder / "work"
+        self._starts = starts_of(name)
+        self._refuse_wrong_folder()
+        if os.environ.get(ROLE) != JUDGE:
+            self._lay_out()
+        _current[name] = self
+
+    def _refuse_wrong_folder(self) -> None:
+        if not (self.folder / f"{self.name}.ipynb").exists() and self.folder.name != self.name:
+            raise LabError(
+                f"this notebook runs in {self.folder}, not in the folder of lab {self.name}. "
+                f"Open labs/{self.name}/{self.name}.ipynb from JupyterLab's file browser and "
+                "run it there."
+            )
+
+    def _lay_out(self) -> None:
+        submitted = sorted(f for f in self._starts if (self.work / f).exists())
+        self._make(f for f in self._starts if f not in submitted)
+        if os.environ.get("NBGRADER_EXECUTION") and submitted:
+            os.chdir(self._scratch(submitted))
+
+    def _make(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            _lay_out_one(self._starts[folder], self.work / folder)
+
+    def _scratch(self, submitted: list[str]) -> Path:
+        """Return a folder that looks like the lab's but holds copies of what was submitted."""
+        scratch = Path(tempfile.mkdtemp(prefix="rerun-", dir=os.environ.get("TMPDIR")))
+        for entry in self.folder.iterdir():
+            if entry.name != "work":
+                (scratch / entry.name).symlink_to(entry)
+        (scratch / "work").mkdir()
+        for entry in self.work.iterdir():
+            if entry.name in submitted:
+                shutil.copytree(entry, scratch / "work" / entry.name, symlinks=True)
+            else:
+                (scratch / "work" / entry.name).symlink_to(entry)
+        return scratch
+
+    def restart(self, folder: str) -> Path:
+        """Lay out a task's start state anew and return its folder.
+
+        What was there is kept beside it as ``<folder>.before-1`` (2, 3, …).
+        """
+        if folder not in self._starts:
+            raise LabError(
+                f"lab {self.name} has no task folder {folder!r}; it has {', '.join(self._starts)}."
+            )
+        target = self.work / folder
+        if target.exists():
+            aside = _free_name(target)
+            target.rename(aside)
+            print(f"Your earlier work is in {aside.relative_to(self.folder)}.")
+        _lay_out_one(self._starts[folder], target)
+        print(f"{target.relative_to(self.folder)} is as it was at the start.")
+        return target
+
+    def summary(self) -> None:
+        """Print one line a check and the lab's points so far."""
+        print(progress.summary(self.name, self.work))
+
+    def __repr__(self) -> str:
+        rows = [f"Lab {self.name}: your work and its evidence lie in work/"]
+        rows += [
+            f"  work/{folder:<14} {_first_line(self._starts[folder])}" for folder in self._starts
+        ]
+        rows.append('A task anew: lab.restart("<folder>") keeps your old work aside.')
+        return "\n".join(rows)
+
+
+def current(name: str) -> Lab | None:
+    """Return the lab of that name that this process works on, if any."""
+    return _current.get(name)
+
+
+def _lay_out_one(layout: Layout, target: Path) -> None:
+    """Fill a folder beside the target first, so that no half-made start state is ever kept."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    making = target.with_name(f".{target.name}.making-{os.getpid()}")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    try:
+        layout(making)
+        making.rename(target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _free_name(target: Path) -> Path:
+    n = 1
+    while (aside := target.with_name(f"{target.name}.before-{n}")).exists():
+        n += 1
+    return aside
+
+
+def _first_line(layout: Layout) -> str:
+    return (layout.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,55 @@
+"""Make the notebooks of ``course/`` from their sources: executed, committed, never stale."""
+
+from __future__ import annotations
+
+import os
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from autograder.paths import Course, UserError
+from autograder.source import dumps, read_source, without_outputs, write_notebook
+
+SECONDS = 240
+
+
+def page_names(course: Course) -> list[str]:
+    """Return the names of the notebooks in ``course/``, in reading order."""
+    return sorted(path.stem for path in course.course.glob("*.py"))
+
+
+def build(course: Course, name: str) -> None:
+    """Execute a page and write its notebook; raises UserError that quotes the failing cell."""
+    nb = read_source(course.course / f"{name}.py")
+    client = NotebookClient(nb, timeout=SECONDS, resources={"metadata": {"path": course.course}})
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
+    for cell in nb.cells:
+        cell.metadata.pop("execution", None)
+    path = course.course / f"{name}.ipynb"
+    if path.exists() and _same_source(nbformat.read(path, 4), nb):
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    write_notebook(nb, temporary)
+    temporary.replace(path)
+
+
+def stale(course: Course, name: str) -> list[str]:
+    """Return what is wrong with a page's committed notebook; empty if it is fresh and executed."""
+    path = course.course / f"{name}.ipynb"
+    remedy = "run `make build` and commit"
+    if not path.exists():
+        return [f"course/{name}.ipynb is missing: {remedy}"]
+    nb = nbformat.read(path, 4)
+    if not _same_source(nb, read_source(course.course / f"{name}.py")):
+        return [f"course/{name}.ipynb is not what its source makes: {remedy}"]
+    empty = [c.id for c in nb.cells if c.cell_type == "code" and c.execution_count is None]
+    return [f"course/{name}.ipynb: cell {i} was never executed: {remedy}" for i in empty]
+
+
+def _same_source(one: NotebookNode, other: NotebookNode) -> bool:
+    return dumps(without_outputs(one)) == dumps(without_outputs(other))

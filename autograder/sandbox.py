@@ -1,0 +1,248 @@
+"""Run what a learner made where it can do no harm.
+
+On Linux the walls are bubblewrap's: own folder writable, the environment read-only, nothing else
+of the machine, no network but its own loopback.  On a learner's own machine without bubblewrap
+the command runs unconfined (it is their code); a grader refuses, see `require`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import autograder
+import flights
+
+# Set by the grader: with it, a missing sandbox is an error and not a shrug.
+REQUIRED = "AUTOGRADER_SANDBOX"
+
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
+_ETC = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/ssl/certs",
+    "/etc/fonts",
+    "/etc/mime.types",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+)
+
+
+class SandboxMissingError(RuntimeError):
+    """No sandbox works here and the caller insists on one."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a confined command may use: seconds of wall time, and bytes."""
+
+    seconds: float = 10.0
+    memory: int = 4 << 30
+    file_size: int = 256 << 20
+    output: int = 1 << 20
+    open_files: int = 512
+    processes: int = 256
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a confined command ended: exit code (negative: a signal), output, and whether in time."""
+
+    code: int
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+    argv: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """True if it ended in time with exit code 0."""
+        return self.code == 0 and not self.timed_out
+
+    @property
+    def last_line(self) -> str:
+        """The last non-empty line of what it printed, for a message."""
+        lines = [ln for ln in (self.stderr + "\n" + self.stdout).splitlines() if ln.strip()]
+        return lines[-1].strip()[:200] if lines else f"no output, exit code {self.code}"
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    limits: Limits | None = None,
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+    readable: Sequence[Path] = (),
+) -> Completed:
+    """Run a command that touches learner-made things, confined to one folder.
+
+    ``folder`` is its working directory and the only place it can write, apart from a private
+    ``/tmp``; ``readable`` are further paths it may read.  Output beyond ``limits.output`` bytes a
+    stream is cut.  Raises SandboxMissingError where a sandbox is required and none works.
+    """
+    limits = limits or Limits()
+    env = clean_environment(environment)
+    inner = list(argv)
+    confined = available()
+    if confined:
+        command = bwrap([folder], readable, chdir=folder, env=env) + inner
+    elif os.environ.get(REQUIRED):
+        raise SandboxMissingError(MISSING)
+    else:
+        command = inner
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            prlimit(limits) + command,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            cwd=folder,
+            env=env,
+            start_new_session=True,
+        )
+        timed_out = False
+        try:
+            process.communicate(stdin.encode(), timeout=limits.seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            kill_group(process)
+        texts = [_head(stream, limits.output) for stream in (out, err)]
+    return Completed(process.returncode, *texts, timed_out, tuple(argv))
+
+
+def python(
+    *arguments: str,
+    folder: Path,
+    limits: Limits | None = None,
+    stdin: str = "",
+    readable: Sequence[Path] = (),
+) -> Completed:
+    """Run this environment's Python on a learner's files, see `run`."""
+    return run(
+        [sys.executable, *arguments], folder=folder, limits=limits, stdin=stdin, readable=readable
+    )
+
+
+def require() -> None:
+    """Raise SandboxMissingError, with the remedy, where no sandbox works."""
+    if not available():
+        raise SandboxMissingError(MISSING)
+
+
+MISSING = (
+    "no sandbox works on this machine, so learners' code would run with your rights. Install "
+    "bubblewrap (Debian, Ubuntu, WSL: sudo apt-get install bubblewrap; Fedora: sudo dnf install "
+    "bubblewrap) or grade on a Linux machine. To grade without one: --unsafe."
+)
+
+
+@functools.cache
+def available() -> bool:
+    """Tell whether bubblewrap is here and may make its namespaces."""
+    if sys.platform != "linux" or shutil.which("bwrap") is None:
+        return False
+    probe = [*_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
+    return subprocess.run(["bwrap", *probe], capture_output=True).returncode == 0
+
+
+def _namespaces() -> list[str]:
+    return [
+        "--unshare-user",
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--die-with-parent",
+        "--new-session",
+    ]
+
+
+def bwrap(
+    writable: Sequence[Path], readable: Sequence[Path] = (), *, chdir: Path, env: Mapping[str, str]
+) -> list[str]:
+    """Return the bubblewrap command line that a command is appended to."""
+    line = ["bwrap", *_namespaces(), "--hostname", "sandbox", "--clearenv"]
+    for name, value in env.items():
+        line += ["--setenv", name, value]
+    for path in _SYSTEM:
+        if Path(path).is_symlink():
+            line += ["--symlink", str(Path(path).readlink()), path]
+        elif Path(path).exists():
+            line += ["--ro-bind", path, path]
+    for path in _ETC:
+        line += ["--ro-bind-try", path, path]
+    line += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", env["HOME"]]
+    for path in (*environment_paths(), *map(str, readable)):
+        line += ["--ro-bind-try", path, path]
+    for path in writable:
+        line += ["--bind", str(path), str(path)]
+    return [*line, "--chdir", str(chdir), "--"]
+
+
+@functools.cache
+def environment_paths() -> tuple[str, ...]:
+    """Return what Python needs to run: interpreter, packages, this course's two packages."""
+    candidates = [sys.prefix, sys.base_prefix, *site.getsitepackages()]
+    candidates += [str(Path(m.__file__).parent) for m in (autograder, flights) if m.__file__]
+    resolved = str(Path(sys.executable).resolve().parent.parent)
+    seen: list[str] = []
+    for path in [*candidates, resolved]:
+        inside = any(Path(path).is_relative_to(s) for s in (*seen, "/usr"))
+        if not inside and path not in seen:
+            seen.append(path)
+    return tuple(seen)
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the few variables a confined command gets; nothing of the caller's secrets."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+    return {
+        "PATH": path,
+        "HOME": "/tmp/home" if available() else tempfile.gettempdir(),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "OMP_NUM_THREADS": "1",
+        **(extra or {}),
+    }
+
+
+def prlimit(limits: Limits) -> list[str]:
+    """Return the prefix that sets resource limits, empty where the system has no prlimit."""
+    if shutil.which("prlimit") is None:
+        return []
+    return [
+        "prlimit",
+        f"--fsize={limits.file_size}",
+        f"--nofile={limits.open_files}",
+        f"--as={limits.memory}",
+        "--core=0",
+        "--",
+    ]
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a command and all it started; bubblewrap's own death ends its whole namespace."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _head(stream, limit: int) -> str:  # type: ignore[no-untyped-def]
+    stream.seek(0)
+    return stream.read(limit).decode("utf-8", "replace")
