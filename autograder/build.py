@@ -30,19 +30,21 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.checks import Check, checks_of
-from autograder.engine import Budget, check_results, execute
+from autograder.engine import check_results, execute
+from autograder.execute import Budget
 from autograder.paths import Course
 from autograder.results import CheckResult
 from autograder.source import (
     SourceError,
     dumps,
+    presentable,
     read_source,
     role_of,
     to_nbgrader,
     without_outputs,
     write_notebook,
 )
-from autograder.verdict import MIME, number
+from autograder.verdict import number
 
 # nbgrader's own steps of `generate_assignment`.  Between the two halves it saves the cells in its
 # database: what it saves, solutions gone and hidden tests still there, is the master.
@@ -72,7 +74,7 @@ def build(course: Course, lab: str, *, say: Say = lambda text: None) -> Built:
     _refuse_below_full(lab, executed)
     say("running the untouched starter")
     _refuse_above_zero(lab, _run(lab, release))
-    built = Built(lab, _keep_outputs_if_same(course, lab, _presentable(executed)), release)
+    built = Built(lab, _keep_outputs_if_same(course, lab, presentable(executed)), release)
     _swap(course, built)
     return built
 
@@ -203,7 +205,7 @@ def _statements(nb: NotebookNode, checks: dict[str, Check]) -> Iterable[str]:
         role = role_of(cell)
         if role is None:
             continue
-        if role.kind == "hint" and "<details" not in cell.source:
+        if role.kind == "hint" and not cell.source.lstrip().startswith("<details"):
             yield f"hint={role.value} is not folded: put it in <details><summary>Hint</summary>"
         if role.kind != "task":
             continue
@@ -301,7 +303,7 @@ def refuse_leaks(course: Course, lab: str, source: NotebookNode, release: Notebo
         if entry.name not in allowed and entry.name not in (".ipynb_checkpoints", "__pycache__"):
             problems.append(
                 f"unexpected file {entry.relative_to(course.root)}: nbgrader would copy it to "
-                f"learners. Start files belong in autograder/starts/{lab}.py; delete what a run left"
+                f"learners. Start files belong in autograder/starts/; delete what a run left"
             )
     if problems:
         raise SourceError("\n".join(f"lab {lab}: {problem}" for problem in problems))
@@ -325,7 +327,7 @@ def _hidden_lines(source: str) -> Iterable[str]:
 def _run(lab: str, nb: NotebookNode) -> NotebookNode:
     with scratch_folder(lab) as folder:
         write_notebook(nb, folder / f"{lab}.ipynb")
-        return execute(nb, folder, Budget(cell=240, notebook=600), mode="")
+        return execute(nb, folder, Budget(cell=240, notebook=600))
 
 
 class scratch_folder:
@@ -344,7 +346,7 @@ class scratch_folder:
 
 
 def _refuse_below_full(lab: str, executed: NotebookNode) -> None:
-    results = list(check_results(executed))
+    results = list(check_results(executed, lab))
     bad = [r for r in results if r.points < r.max_points]
     if bad:
         raise SourceError(_listing(f"lab {lab}: the solution does not get full marks", bad))
@@ -356,7 +358,7 @@ def _refuse_below_full(lab: str, executed: NotebookNode) -> None:
 
 
 def _refuse_above_zero(lab: str, executed: NotebookNode) -> None:
-    good = [r for r in check_results(executed) if r.points > 0]
+    good = [r for r in check_results(executed, lab) if r.points > 0]
     if good:
         names = ", ".join(r.name for r in good)
         raise SourceError(f"lab {lab}: the untouched starter already earns points in {names}")
@@ -366,18 +368,6 @@ def _listing(head: str, results: Iterable[CheckResult]) -> str:
     return "\n".join(
         [head, *(f"{r.name}: {r.points:g} of {r.max_points:g}\n{r.message}" for r in results)]
     )
-
-
-def _presentable(executed: NotebookNode) -> NotebookNode:
-    """Drop what changes from run to run and helps no reader."""
-    folders = re.compile(re.escape(tempfile.gettempdir()) + r"/lab-\w+/")
-    for cell in executed.cells:
-        cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", ()):
-            output.get("data", {}).pop(MIME, None)
-            if "text" in output:
-                output.text = folders.sub("labs/", output.text)
-    return executed
 
 
 def _keep_outputs_if_same(course: Course, lab: str, executed: NotebookNode) -> NotebookNode:

@@ -26,7 +26,7 @@ class _Friendly(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            console.print(f"[bold red]✘[/] {_plain(str(error))}", highlight=False)
+            console.print(f"[bold red]✘[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
             sys.exit(1)
 
 
@@ -53,7 +53,7 @@ def build_command(labs: tuple[str, ...], check: bool) -> None:
         stale = [line for name in names for line in build.stale(course, name)]
         stale += [line for name in stages for line in pages.stale(course, name)]
         for line in stale:
-            console.print(f"[red]✘[/] {_plain(line)}", highlight=False)
+            console.print(f"[red]✘[/] {_plain(line)}", highlight=False, soft_wrap=True)
         if stale:
             sys.exit(1)
         console.print(f"✔ {len(names)} labs and {len(stages)} pages are what their sources make.")
@@ -89,7 +89,7 @@ def grade_command(
     root: Path | None,
 ) -> None:
     """Grade the submissions of LAB in submitted/<student>/<lab>/."""
-    from autograder.engine import Budget
+    from autograder.execute import Budget
     from autograder.teach import grade_and_report
 
     course = find_course(root)
@@ -112,7 +112,7 @@ def grade_command(
 def demo_command(lab: str, into: Path | None) -> None:
     """Make a sample class of 12 submissions and grade it."""
     from autograder.demo import make_class
-    from autograder.engine import Budget
+    from autograder.execute import Budget
     from autograder.teach import grade_and_report
 
     course = find_course()

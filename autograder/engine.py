@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import ast
+import atexit
 import copy
 import os
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,65 +24,153 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import determine_grade
 from traitlets.config import Config
 
+from autograder import sandbox
 from autograder.checks import checks_of
+from autograder.execute import Budget, TrustedExecute, Workshop
 from autograder.results import CheckResult, Status, SubmissionResult
+from autograder.staging import remove_tree, stage
+from autograder.starts import starts_of
 from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
+from flights import cache_dir
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Seconds of wall time: for one cell, and for all of a notebook's cells together."""
-
-    cell: float = 60.0
-    notebook: float = 300.0
+_workshops: dict[tuple[str, Budget, bool], Workshop] = {}
 
 
 @dataclass(frozen=True)
 class Graded:
-    """A result, and the executed notebook (None where the submission could not be read)."""
+    """A result, and the executed notebook (None where the submission could not be read).
+
+    ``folder`` holds the submission's files as the run left them, until the next call.
+    """
 
     result: SubmissionResult
     notebook: NotebookNode | None
+    folder: Path | None = None
 
 
 def autograde(
     notebook: Path,
-    master: NotebookNode,
-    *,
     lab: str,
+    *,
+    master: NotebookNode | None = None,
     student: str = "",
     budget: Budget | None = None,
+    confined: bool = True,
 ) -> Graded:
-    """Grade one notebook in the folder it lies in, and return scores and messages.
+    """Grade one notebook with the folder it lies in, and return scores and messages.
 
-    ``master`` is the lab's master notebook: its own cells with the hidden tests.  The folder is worked in:
-    hand in a copy.  A submission that cannot be read comes back with zero points and a
-    ``problem`` for the student; nothing is raised for what a student did.
+    The folder is copied, never changed.  ``master`` is the lab's own notebook with its hidden
+    tests; without it, it is made from the lab's source in the checkout around this folder.  A
+    submission that cannot be read comes back with zero points and a ``problem`` for the student;
+    nothing is raised for what a student did.  Raises SandboxMissingError if ``confined`` and the
+    machine has no sandbox.
+
+    The first call for a lab starts two warm parents, which serve later calls of this process;
+    `close` ends them.
     """
     began = time.perf_counter()
+    master = master or _master(lab)
+    budget = budget or Budget()
+    if confined:
+        sandbox.require()
+    shop = workshop(lab, master, budget, confined)
+    folder = shop.room / lab
+    remove_tree(folder)
     try:
-        merged, notes = merge(read_submission(notebook), master)
+        notes = stage(notebook.parent, folder)
+        merged, changes = merge(read_submission(folder / notebook.name), master)
     except SubmissionError as error:
-        result = _unreadable(master, lab, student, str(error))
-        return Graded(result, None)
-    executed = execute(merged, notebook.parent, budget or Budget())
+        return Graded(_unreadable(master, lab, student, str(error)), None, folder)
+    executed, trouble = _run(shop, merged, folder, lab)
     result = SubmissionResult(
         student=student,
         lab=lab,
-        checks=tuple(check_results(executed)),
+        checks=tuple(check_results(executed, lab)),
         seconds=time.perf_counter() - began,
-        notes=tuple(notes),
+        notes=(*notes, *changes, *trouble),
     )
-    return Graded(result, executed)
+    return Graded(result, executed, folder)
 
 
-def execute(
-    nb: NotebookNode, folder: Path, budget: Budget, mode: str = "autograde"
-) -> NotebookNode:
-    """Run a notebook in a folder, as nbgrader does, and return it with its outputs."""
+def _run(
+    shop: Workshop, nb: NotebookNode, folder: Path, lab: str
+) -> tuple[NotebookNode, list[str]]:
+    step = TrustedExecute(shop, learner_runs=not evidence_came_along(folder, lab))
+    try:
+        nb, _ = step.preprocess(nb, {"metadata": {"path": str(folder)}})
+    finally:
+        shop.sweep()
+    return nb, step.trouble
+
+
+def evidence_came_along(folder: Path, lab: str) -> bool:
+    """Tell whether a submission brings the folder of every task.
+
+    Then there is nothing for its cells to make: what the checks read is what was handed in, and
+    running a `git revert` a second time would only undo the first.
+    """
+    folders = starts_of(lab)
+    return bool(folders) and all((folder / "work" / name).is_dir() for name in folders)
+
+
+def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> Workshop:
+    """Return this process's workshop for a lab, made when first asked for."""
+    key = (lab, budget, confined)
+    if key not in _workshops:
+        if not _workshops:
+            atexit.register(close)
+        cache = cache_dir()
+        _workshops[key] = Workshop(
+            # Short and resolved: the same path holds inside and outside of the sandbox.
+            Path(tempfile.mkdtemp(prefix="room-")).resolve(),
+            modules=("autograder", f"autograder.starts.{lab}", *imports_of(master)),
+            judge_modules=("autograder", f"autograder.checks.{lab}"),
+            budget=budget,
+            confined=confined,
+            readable=[cache],
+            environment={"FLIGHTS_CACHE": str(cache)},
+        )
+    return _workshops[key]
+
+
+def close() -> None:
+    """End this process's warm parents and remove their rooms."""
+    while _workshops:
+        _, shop = _workshops.popitem()
+        shop.close()
+        shutil.rmtree(shop.room, ignore_errors=True)
+
+
+def imports_of(nb: NotebookNode) -> list[str]:
+    """Return the modules that a notebook's code cells import, in order, for warming up."""
+    found: dict[str, None] = {}
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:
+            continue  # a shell cell
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= dict.fromkeys(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found[node.module] = None
+    return [name for name in found if not name.startswith("autograder")]
+
+
+def _master(lab: str) -> NotebookNode:
+    from autograder.build import master_notebook, solution_notebook
+    from autograder.paths import find_course
+
+    course = find_course()
+    return master_notebook(solution_notebook(course, course.require_lab(lab)))
+
+
+def execute(nb: NotebookNode, folder: Path, budget: Budget, mode: str = "") -> NotebookNode:
+    """Run a notebook in a folder in one ordinary kernel, as a learner does, and return it."""
     nb = copy.deepcopy(nb)
     config = Config()
     config.Execute.timeout = int(budget.cell)
@@ -89,15 +181,18 @@ def execute(
     return nb
 
 
-def check_results(nb: NotebookNode) -> Iterator[CheckResult]:
+def check_results(nb: NotebookNode, lab: str) -> Iterator[CheckResult]:
     """Yield the result of every check cell of an executed notebook, in its order."""
+    known = checks_of(lab)
     for cell in nb.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            yield _check_result(cell)
+            own = known.get(cell.metadata.nbgrader.grade_id)
+            yield _check_result(cell, (own.task, own.title) if own else None)
 
 
-def _check_result(cell: NotebookNode) -> CheckResult:
+def _check_result(cell: NotebookNode, known: tuple[int, str] | None) -> CheckResult:
     name = cell.metadata.nbgrader.grade_id
+    task, title = known or (0, name)
     without_stderr(cell)
     points, max_points = determine_grade(cell)
     verdict = _last_verdict(cell)
@@ -106,8 +201,8 @@ def _check_result(cell: NotebookNode) -> CheckResult:
         text = found = _error_text(cell)
     return CheckResult(
         name=name,
-        task=int((verdict or {}).get("task", 0)),
-        title=str((verdict or {}).get("title", name)),
+        task=task,
+        title=title,
         points=float(points or 0.0),
         max_points=float(max_points),
         status=_status(cell, points, max_points, verdict),

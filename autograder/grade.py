@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,14 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import gradebook
+from autograder import gradebook, sandbox
 from autograder.build import master_notebook, solution_notebook
-from autograder.engine import Budget, autograde, zero_results
+from autograder.engine import autograde, zero_results
+from autograder.execute import Budget
 from autograder.paths import Course, UserError
 from autograder.results import SubmissionResult
 from autograder.source import write_notebook
-from autograder.staging import defuse, remove_tree, stage
-from autograder.submission import SubmissionError
+from autograder.staging import defuse, remove_tree
 
 # Bump when grading itself changes, so that results of the old way are not reused.
 ENGINE = "1"
@@ -50,6 +50,7 @@ class Job:
     staged: str
     master: str
     budget: Budget
+    confined: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def grade_lab(
     force: bool = False,
     jobs: int | None = None,
     budget: Budget | None = None,
+    confined: bool = True,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Batch:
@@ -86,14 +88,16 @@ def grade_lab(
 
     What was graded before and has not changed (submission, lab, checks, grader) is not graded
     again unless ``force``.  Raises UserError for an unknown lab, one without submissions, a
-    gradebook that cannot be written.
+    gradebook that cannot be written; SandboxMissingError if ``confined`` and no sandbox works.
     """
     course.require_lab(lab)
+    if confined:
+        sandbox.require()
     found = find_submissions(course, lab, students)
     master = master_notebook(solution_notebook(course, lab))
     with _only_one(course):
         gradebook.register(course, lab, master)
-        return _Run(course, lab, master, budget or Budget(), progress).over(
+        return _Run(course, lab, master, budget or Budget(), progress, confined).over(
             found, force, jobs or os.cpu_count() or 1, executor
         )
 
@@ -122,30 +126,24 @@ def find_submissions(course: Course, lab: str, students: Iterable[str] = ()) -> 
 
 
 def grade_one(job: Job) -> Done:
-    """Stage, execute and judge one submission; runs in a worker and never raises."""
-    staged = Path(job.staged)
-    folder = staged / job.lab
-    master = nbformat.reads(job.master, 4)
+    """Grade one submission and put its files aside; runs in a worker and never raises."""
     try:
-        remove_tree(staged)
-        staged.mkdir(parents=True)
-        try:
-            notes = stage(Path(job.submitted), folder)
-        except SubmissionError as error:
-            problem = str(error)
-            checks = tuple(zero_results(master, job.lab, problem))
-            result = SubmissionResult(job.student, job.lab, checks, problem)
-            return Done(result.to_json(), None)
         graded = autograde(
-            folder / f"{job.lab}.ipynb",
-            master,
-            lab=job.lab,
+            Path(job.submitted) / f"{job.lab}.ipynb",
+            job.lab,
+            master=nbformat.reads(job.master, 4),
             student=job.student,
             budget=job.budget,
+            confined=job.confined,
         )
-        result = replace(graded.result, notes=(*notes, *graded.result.notes))
+        staged = Path(job.staged)
+        remove_tree(staged)
+        if graded.folder and graded.folder.exists():
+            defuse(graded.folder)
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(graded.folder, staged)
         text = nbformat.writes(graded.notebook) if graded.notebook else None
-        return Done(result.to_json(), text)
+        return Done(graded.result.to_json(), text)
     except Exception as error:
         return Done({}, None, f"{type(error).__name__}: {error}")
 
@@ -160,9 +158,10 @@ class _Run:
         master: NotebookNode,
         budget: Budget,
         progress: Progress | None,
+        confined: bool,
     ) -> None:
         self.course, self.lab, self.master = course, lab, master
-        self.budget, self.progress = budget, progress
+        self.budget, self.progress, self.confined = budget, progress, confined
         self.state = course.root / ".grading" / lab
         self.staging = course.root / ".grading" / "staging" / lab
         self.lab_print = fingerprint_of_lab(lab, master)
@@ -202,6 +201,7 @@ class _Run:
                 str(self.staging / hashlib.sha256(student.encode()).hexdigest()[:12]),
                 text,
                 self.budget,
+                self.confined,
             )
             for student, folder in todo.items()
         }
@@ -265,15 +265,13 @@ class _Run:
         return nb
 
     def _place(self, student: str, notebook: NotebookNode) -> None:
-        staged = self.staging / hashlib.sha256(student.encode()).hexdigest()[:12] / self.lab
+        staged = self.staging / hashlib.sha256(student.encode()).hexdigest()[:12]
         staged.mkdir(parents=True, exist_ok=True)
-        defuse(staged)
         write_notebook(notebook, staged / f"{self.lab}.ipynb")
         goal = self.course.autograded / student / self.lab
         goal.parent.mkdir(parents=True, exist_ok=True)
         remove_tree(goal)
         shutil.move(staged, goal)
-        remove_tree(staged.parent)
 
     def _remember(self, student: str, result: SubmissionResult, print_: str) -> None:
         path = self._state_file(student)

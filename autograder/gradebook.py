@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,15 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_solution, parse_utc
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError, SAWarning
 
 from autograder.build import nbgrader_config
 from autograder.paths import Course, UserError
 from autograder.results import Status, SubmissionResult
 
 log = logging.getLogger("autograder")
+# nbgrader's own way of making rows; it warns about what it then does right.
+warnings.filterwarnings("ignore", category=SAWarning, message=".*not in session.*")
 
 
 def url(course: Course) -> str:

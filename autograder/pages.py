@@ -10,7 +10,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from autograder.paths import Course, UserError
-from autograder.source import dumps, read_source, without_outputs, write_notebook
+from autograder.source import dumps, presentable, read_source, without_outputs, write_notebook
 
 SECONDS = 240
 
@@ -23,13 +23,17 @@ def page_names(course: Course) -> list[str]:
 def build(course: Course, name: str) -> None:
     """Execute a page and write its notebook; raises UserError that quotes the failing cell."""
     nb = read_source(course.course / f"{name}.py")
-    client = NotebookClient(nb, timeout=SECONDS, resources={"metadata": {"path": course.course}})
+    client = NotebookClient(
+        nb,
+        timeout=SECONDS,
+        resources={"metadata": {"path": course.course}},
+        extra_arguments=["--log-level=ERROR"],
+    )
     try:
         client.execute()
     except CellExecutionError as error:
         raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
-    for cell in nb.cells:
-        cell.metadata.pop("execution", None)
+    presentable(nb)
     path = course.course / f"{name}.ipynb"
     if path.exists() and _same_source(nbformat.read(path, 4), nb):
         return

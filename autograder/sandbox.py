@@ -155,28 +155,35 @@ def available() -> bool:
     """Tell whether bubblewrap is here and may make its namespaces."""
     if sys.platform != "linux" or shutil.which("bwrap") is None:
         return False
-    probe = [*_namespaces(), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
+    probe = [*_NAMESPACES, "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
     return subprocess.run(["bwrap", *probe], capture_output=True).returncode == 0
 
 
-def _namespaces() -> list[str]:
-    return [
-        "--unshare-user",
-        "--unshare-ipc",
-        "--unshare-pid",
-        "--unshare-net",
-        "--unshare-uts",
-        "--unshare-cgroup-try",
-        "--die-with-parent",
-        "--new-session",
-    ]
+_NAMESPACES = (
+    "--unshare-user",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--unshare-net",
+    "--die-with-parent",
+    "--new-session",
+)
 
 
 def bwrap(
-    writable: Sequence[Path], readable: Sequence[Path] = (), *, chdir: Path, env: Mapping[str, str]
+    writable: Sequence[Path],
+    readable: Sequence[Path] = (),
+    *,
+    chdir: Path,
+    env: Mapping[str, str],
+    trusted: bool = False,
 ) -> list[str]:
-    """Return the bubblewrap command line that a command is appended to."""
-    line = ["bwrap", *_namespaces(), "--hostname", "sandbox", "--clearenv"]
+    """Return the bubblewrap command line that a command is appended to.
+
+    ``trusted`` is for the grader's own code that reads hostile files: it sees the machine's
+    processes, because only then can it build sandboxes of its own inside.
+    """
+    line = ["bwrap", *_NAMESPACES, "--hostname", "sandbox", "--clearenv"]
     for name, value in env.items():
         line += ["--setenv", name, value]
     for path in _SYSTEM:
@@ -186,7 +193,8 @@ def bwrap(
             line += ["--ro-bind", path, path]
     for path in _ETC:
         line += ["--ro-bind-try", path, path]
-    line += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", env["HOME"]]
+    line += ["--bind", "/proc", "/proc"] if trusted else ["--unshare-pid", "--proc", "/proc"]
+    line += ["--dev", "/dev", "--tmpfs", "/tmp", "--dir", env["HOME"]]
     for path in (*environment_paths(), *map(str, readable)):
         line += ["--ro-bind-try", path, path]
     for path in writable:

@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m autograder``."""
+
+from autograder.cli import main
+
+main()

@@ -1,0 +1,229 @@
+"""The warm parent: a process that has done the imports, and forks a ready kernel on request.
+
+Runs as ``python -m autograder.forkserver`` inside a sandbox.  Commands come as JSON lines on
+standard input, answers go out as JSON lines on standard output; a kernel inherits neither.  It
+holds nothing a learner may not see: no hidden test, no gradebook, no other submission.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_PR_SET_DUMPABLE = 4
+_PR_SET_PDEATHSIG = 1
+# Libraries must not start threads before the fork; they read these at import.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), "1"
+)
+# What a kernel imports while it starts, beyond what ipykernel's own import brings.
+_KERNEL_MODULES = (
+    "ipykernel.kernelapp",
+    "ipykernel.zmqshell",
+    "ipykernel.debugger",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "tornado.platform.asyncio",
+    "traitlets.config.argcomplete_config",
+    "pydoc",
+    "sandlock",
+)
+
+
+def main() -> None:
+    """Warm up, then serve commands until standard input ends."""
+    request = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    _silence()
+    # Nobody of the same user may look into this process or take its descriptors.
+    _prctl(_PR_SET_DUMPABLE, 0)
+    warm_up(sys.argv[1:])
+    parent = _Parent((request, answer))
+    _reply(answer, {"ready": os.getpid()})
+    for line in request:
+        try:
+            _reply(answer, parent.handle(json.loads(line)))
+        except Exception as error:
+            _reply(answer, {"error": f"{type(error).__name__}: {error}"})
+    parent.sweep()
+
+
+def warm_up(modules: list[str]) -> None:
+    """Import what kernels will need; a module that is absent is the notebook's problem, later."""
+    os.environ.update(ONE_THREAD)
+    # No debugger will attach, and its import costs as much as the rest of a kernel's start.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    for name in (*_KERNEL_MODULES, *modules):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    del sys.modules["debugpy"]
+
+
+class _Parent:
+    """The children of the warm parent, by process id."""
+
+    def __init__(self, private: tuple[Any, Any]) -> None:
+        self.private = private
+        self.ended: dict[int, int] = {}
+        self.alive: set[int] = set()
+
+    def handle(self, command: dict[str, Any]) -> dict[str, Any]:
+        self.reap()
+        match command["do"]:
+            case "fork":
+                return {"pid": self.fork(command)}
+            case "poll":
+                pid = command["pid"]
+                return {"code": self.ended.get(pid) if pid not in self.alive else None}
+            case "signal":
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(command["pid"], command["signal"])
+                return {}
+            case "sweep":
+                return {"left": self.sweep()}
+            case "ping":
+                return {"pong": True}
+        return {"error": f"unknown command {command['do']!r}"}
+
+    def fork(self, command: dict[str, Any]) -> int:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                for stream in self.private:
+                    os.close(stream.fileno())
+                become_kernel(command)
+            finally:
+                os._exit(1)
+        self.alive.add(pid)
+        return pid
+
+    def reap(self) -> None:
+        """Collect children that ended, kernels and what they left behind."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                if pid in self.alive:
+                    self.alive.discard(pid)
+                    self.ended[pid] = os.waitstatus_to_exitcode(status)
+
+    def sweep(self) -> int:
+        """End every process of this sandbox but this one, and empty its ``/tmp``."""
+        if not os.environ.get("AUTOGRADER_CONFINED"):
+            for pid in self.alive:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            self._empty_tmp()
+            return 0
+        for _ in range(50):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(-1, signal.SIGKILL)
+            self.reap()
+            left = [
+                int(entry.name)
+                for entry in Path("/proc").iterdir()
+                if entry.name.isdigit() and int(entry.name) not in (1, os.getpid())
+            ]
+            if not left:
+                break
+            time.sleep(0.02)
+        self.ended.clear()
+        self._empty_tmp()
+        return len(left)
+
+    def _empty_tmp(self) -> None:
+        """Empty ``/tmp`` where it is the sandbox's own."""
+        if os.environ.get("TMPDIR") != "/tmp":
+            return
+        for entry in Path("/tmp").iterdir():
+            if not os.path.ismount(entry):
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else (
+                        entry.unlink()
+                    )
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def become_kernel(command: dict[str, Any]) -> None:
+    """Turn this forked child into a kernel; returns when the kernel ends."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(command["env"])
+    Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
+    os.chdir(command["cwd"])
+    _prctl(_PR_SET_DUMPABLE, 1)
+    # Where no namespace of its own ends with the parent, the kernel itself does.
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _limit(command["limits"])
+    if writable := command.get("writable"):
+        _confine(writable)
+    sys.argv = ["ipykernel", *command["arguments"]]
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.initialize(command["arguments"])
+    app.start()
+
+
+def _limit(limits: dict[str, int]) -> None:
+    kinds = {
+        "memory": resource.RLIMIT_AS,
+        "file_size": resource.RLIMIT_FSIZE,
+        "open_files": resource.RLIMIT_NOFILE,
+        "processes": resource.RLIMIT_NPROC,
+        "core": resource.RLIMIT_CORE,
+    }
+    for name, value in limits.items():
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kinds[name], (value, value))
+    # A file beyond its limit is an error in the learner's cell, not the end of their kernel.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+def _confine(writable: list[str]) -> None:
+    """Add Landlock where the kernel has it: no signal and no socket leaves the kernel's domain."""
+    try:
+        import sandlock
+    except Exception:
+        return
+    if sandlock.landlock_abi_version() < sandlock.min_landlock_abi():
+        return
+    sandlock.confine(sandlock.Sandbox(fs_readable=["/"], fs_writable=[*writable, "/dev"]))
+
+
+def _prctl(option: int, value: int) -> None:
+    """Set a process attribute on Linux; elsewhere there is none to set."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _silence() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+
+
+def _reply(answer: Any, message: dict[str, Any]) -> None:
+    answer.write(json.dumps(message) + "\n")
+    answer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Every right and wrong answer of every lab, graded by the real engine, to the exact point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.answers import Answer, hand_in, load_answers
+from autograder.checks import checks_of
+from autograder.engine import Graded, autograde
+from autograder.results import Status
+from autograder.source import write_notebook
+from tests.conftest import COURSE, notebooks
+
+LABS = COURSE.lab_names()
+
+
+def _answers() -> Iterator[object]:
+    for lab in LABS:
+        for answer in load_answers(COURSE, lab):
+            yield pytest.param(answer, id=f"{lab}-{answer.name}")
+
+
+def _grade(answer: Answer, folder: Path, visible: bool = False) -> Graded:
+    solution, release, master = notebooks(answer.lab)
+    path = hand_in(answer, solution, release, folder / answer.lab)
+    return autograde(path, answer.lab, master=release if visible else master)
+
+
+@pytest.mark.parametrize("answer", _answers())
+def test_scores_exactly(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
+    graded = _grade(answer, tmp_path)
+    got = {c.name: c.points for c in graded.result.checks}
+    wanted = {c.name: c.points for c in checks_of(answer.lab).values()} | answer.scores
+    assert graded.result.problem == ""
+    assert got == wanted, "\n".join(c.message for c in graded.result.checks)
+
+
+@pytest.mark.parametrize("answer", _answers())
+def test_messages_help(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
+    for check in _grade(answer, tmp_path).result.checks:
+        if check.status is Status.FAILED:
+            for part in ("Looked at", "Found", "Expected", "Try"):
+                assert part in check.message
+            assert "cannot read" not in check.message, check.message
+            assert max(map(len, check.message.splitlines())) <= 84
+
+
+@pytest.mark.parametrize(
+    "answer", [a for lab in LABS for a in load_answers(COURSE, lab) if a.fails_only_hidden]
+)
+def test_hidden_part_is_what_fails(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
+    seen = {c.name: c for c in _grade(answer, tmp_path, visible=True).result.checks}
+    for name in answer.fails_only_hidden:
+        assert seen[name].status is Status.PASSED
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_every_lab_has_enough_answers(lab: str) -> None:
+    answers = list(load_answers(COURSE, lab))
+    wrong = [a for a in answers if not a.is_right]
+    assert any(a.fails_only_hidden for a in wrong) or lab == "s1_sample"
+    assert len(wrong) >= 8
+    assert len(answers) - len(wrong) >= 3
+    lost = {name for answer in wrong for name in answer.scores}
+    assert lost == set(checks_of(lab)), "a check that no wrong answer fails may be one that cannot"
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_solution_gets_full_marks(lab: str, tmp_path: Path, no_git_config: None) -> None:
+    result = _grade(Answer(lab, "right_solution", ""), tmp_path).result
+    assert (result.points, result.notes) == (result.max_points, ())
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_untouched_starter_gets_nothing(lab: str, tmp_path: Path, no_git_config: None) -> None:
+    path = tmp_path / lab / f"{lab}.ipynb"
+    write_notebook(notebooks(lab)[1], path)
+    result = autograde(path, lab, master=notebooks(lab)[2]).result
+    assert result.points == 0
+    assert {c.status for c in result.checks} <= {Status.FAILED, Status.NOT_GRADED}
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_empty_notebook_gets_nothing(lab: str, tmp_path: Path, no_git_config: None) -> None:
+    empty = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")])
+    path = tmp_path / lab / f"{lab}.ipynb"
+    write_notebook(empty, path)
+    result = autograde(path, lab, master=notebooks(lab)[2]).result
+    assert result.points == 0
+    assert result.max_points == sum(c.points for c in checks_of(lab).values())

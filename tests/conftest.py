@@ -1,0 +1,39 @@
+"""What all tests share: the checkout, its labs' notebooks, and the tools' own folder first."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+
+from autograder.build import master_notebook, release_notebook, solution_notebook
+from autograder.paths import Course
+
+ROOT = Path(__file__).resolve().parent.parent
+COURSE = Course(ROOT)
+# nbgrader and git-filter-repo are called by name.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
+@cache
+def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
+    """Return a lab's solution, release and master notebook."""
+    solution = solution_notebook(COURSE, lab)
+    return solution, release_notebook(solution), master_notebook(solution)
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    """The checkout the tests run in."""
+    return COURSE
+
+
+@pytest.fixture
+def no_git_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which nobody ever configured git."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
