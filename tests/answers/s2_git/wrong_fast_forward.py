@@ -1,0 +1,22 @@
+"""Merges the branch without a merge commit."""
+
+SCORES = {"branch_merged": 0}
+CELLS = {
+    "branch": r'''%%bash
+cd work/3-branch/flight-delays
+git switch -q -c feature/evening
+cat >> features.py <<'PYTHON'
+
+
+FEATURES.append("evening")
+
+
+def evening(flight):
+    """1 from 17:00 on, else 0."""
+    return int(hour(flight) >= 17)
+PYTHON
+git commit -q -a -m "Add the evening, when delays have piled up"
+git switch -q main
+git merge -q feature/evening
+''',
+}
