@@ -1,0 +1,202 @@
+"""Run the steps of `make test`, one after the other, and say how each went.
+
+Words on the command line go to pytest. What every step printed is kept in `tests/artifacts/`,
+together with `steps.json` and pytest's own `pytest.xml`. The last line printed is pytest's
+closing line; the exit code is 0 only if every step passed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTIFACTS = ROOT / "tests" / "artifacts"
+BIN = Path(sys.executable).parent
+
+STEPS: dict[str, list[str]] = {
+    "ruff check": ["ruff", "check", "."],
+    "ruff format": ["ruff", "format", "--check", "."],
+    "build": ["autograder", "build", "--check"],
+    "pytest": [
+        *("pytest", "-n", "2", "--dist", "loadscope", "--durations=10"),
+        f"--junitxml={ARTIFACTS.relative_to(ROOT) / 'pytest.xml'}",
+    ],
+}
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+CLOSING = re.compile(
+    r"^(=+ )?(no tests (ran|collected)|.*\b\d+ (passed|failed|errors?|skipped|deselected))\b"
+    r".* in \d+(\.\d+)?s\b.*$"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one step went."""
+
+    step: str
+    seconds: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program beyond the Python environment that tests use where it is there."""
+
+    package: str
+    commands: tuple[str, ...]
+    purpose: str
+    without: str
+    probe: Callable[[str], str] = lambda _command: ""
+
+    def trouble(self) -> str:
+        """Say in one line what is wrong, for what it is needed and what to do; empty if nothing."""
+        found = next(filter(None, map(shutil.which, self.commands)), None)
+        if found is None:
+            remedy = f"install the package {self.package}"
+            if shutil.which("apt-get"):
+                sudo = "" if os.geteuid() == 0 else "sudo "
+                remedy = f"{sudo}apt-get install {self.package}"
+            return f"{self.package} is missing ({self.purpose}): {self.without}. Run: {remedy}"
+        wrong = self.probe(found)
+        broken = f"{self.package} does not work ({self.purpose}): {self.without}. It says: {wrong}"
+        return broken if wrong else ""
+
+
+def bubblewrap_trouble(command: str) -> str:
+    """Try to build a small sandbox; some containers and Ubuntu's AppArmor forbid it."""
+    walls = ["--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
+    done = subprocess.run([command, *walls, "true"], capture_output=True, text=True)
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+TOOLS = [
+    Tool(
+        "chromium",
+        ("chromium", "chromium-browser", "google-chrome"),
+        "the browser tests",
+        "they are skipped and counted as such",
+    ),
+]
+if sys.platform == "linux":
+    TOOLS.append(
+        Tool(
+            "bubblewrap",
+            ("bwrap",),
+            "the grader's sandbox",
+            "what needs the sandbox cannot be tested",
+            bubblewrap_trouble,
+        )
+    )
+
+
+def header(text: str) -> None:
+    """Print a line that is easy to find in a long log."""
+    print(f"\n──── {text} ".ljust(96, "─"), flush=True)
+
+
+def copy(source: IO[bytes], log: IO[bytes]) -> None:
+    """Pass on what a step prints as it comes, and keep it."""
+    while chunk := os.read(source.fileno(), 1 << 16):
+        log.write(chunk)
+        log.flush()
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+def run(step: str, command: Sequence[str], environment: dict[str, str]) -> Outcome:
+    """Run one step to its end."""
+    header(f"{step}: {' '.join(command)}")
+    start = time.monotonic()
+    with log_path(step).open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                [BIN / command[0], *command[1:]],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except OSError as error:
+            print(f"{command[0]} cannot be started: {error.strerror}", flush=True)
+            return Outcome(step, time.monotonic() - start, False)
+        assert process.stdout is not None
+        reader = threading.Thread(target=copy, args=(process.stdout, log), daemon=True)
+        reader.start()
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # Ctrl-C reached the step, too: let it finish its own report.
+            code = process.wait() or 130
+        # A server that a test left running holds the pipe open: do not wait for it.
+        reader.join(timeout=5)
+        if reader.is_alive():
+            print(f"\n{step} left a process running.", flush=True)
+    seconds = time.monotonic() - start
+    print(f"{'PASS' if code == 0 else 'FAIL'} after {seconds:.1f} s", flush=True)
+    return Outcome(step, seconds, code == 0)
+
+
+def log_path(step: str) -> Path:
+    """Where the output of a step is kept."""
+    return ARTIFACTS / f"{step.replace(' ', '-')}.log"
+
+
+def closing_line() -> str:
+    """Find pytest's last word, such as `12 passed, 1 skipped in 3.21s`."""
+    path = log_path("pytest")
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    plain = [ANSI.sub("", line).rstrip() for line in lines]
+    return next((line for line in reversed(plain) if CLOSING.match(line)), "")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run all steps, whatever the earlier ones said, then sum up."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    (ARTIFACTS / ".gitignore").write_text("*\n")
+    for old in ("steps.json", "pytest.xml", *(log_path(step).name for step in STEPS)):
+        (ARTIFACTS / old).unlink(missing_ok=True)
+
+    environment = dict(os.environ, PYTHONUNBUFFERED="1")
+    environment["PATH"] = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        environment |= {"FORCE_COLOR": "1", "PY_COLORS": "1"}
+
+    troubles = list(filter(None, (tool.trouble() for tool in TOOLS)))
+    for trouble in troubles:
+        print(trouble, flush=True)
+
+    outcomes = []
+    for step, command in STEPS.items():
+        extra = list(arguments) if step == "pytest" else []
+        outcomes.append(run(step, [*command, *extra], environment))
+    (ARTIFACTS / "steps.json").write_text(json.dumps([asdict(o) for o in outcomes], indent=1))
+
+    header("summary")
+    for outcome in outcomes:
+        word = "PASS" if outcome.passed else "FAIL"
+        print(f"{outcome.step:<12} {outcome.seconds:8.1f} s  {word}")
+    print(f"{'all':<12} {sum(o.seconds for o in outcomes):8.1f} s")
+    for trouble in troubles:
+        print(trouble)
+    print(closing_line() or "pytest ended without its closing line: see above.", flush=True)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
