@@ -13,10 +13,12 @@ import os
 import shutil
 import signal
 import site
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,18 +96,10 @@ def run(
     stream is cut.  Raises SandboxMissingError where a sandbox is required and none works.
     """
     limits = limits or Limits()
-    env = clean_environment(environment)
-    inner = list(argv)
-    confined = available()
-    if confined:
-        command = bwrap([folder], readable, chdir=folder, env=env) + inner
-    elif os.environ.get(REQUIRED):
-        raise SandboxMissingError(MISSING)
-    else:
-        command = inner
+    command, env = _confined(argv, folder, limits, environment, readable, network=False)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
-            prlimit(limits) + command,
+            command,
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=err,
@@ -122,6 +116,92 @@ def run(
             kill_group(process)
         texts = [_head(stream, limits.output) for stream in (out, err)]
     return Completed(process.returncode, *texts, timed_out, tuple(argv))
+
+
+def _confined(
+    argv: Sequence[str],
+    folder: Path,
+    limits: Limits,
+    environment: Mapping[str, str] | None,
+    readable: Sequence[Path],
+    *,
+    network: bool,
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command line with its limits and walls, and its environment."""
+    env = clean_environment(environment)
+    walls: list[str] = []
+    if available():
+        walls = bwrap([folder], readable, chdir=folder, env=env, network=network)
+    elif os.environ.get(REQUIRED):
+        raise SandboxMissingError(MISSING)
+    return prlimit(limits) + walls + list(argv), env
+
+
+@contextlib.contextmanager
+def serve(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    answers: Callable[[], bool],
+    seconds: float = 30.0,
+    limits: Limits | None = None,
+    environment: Mapping[str, str] | None = None,
+    readable: Sequence[Path] = (),
+) -> Iterator[Server]:
+    """Run a learner-made server, confined like `run`, for as long as the ``with`` block lasts.
+
+    It listens on the caller's loopback.  ``answers`` is asked until it says True, which is when
+    the block begins.  Raises ServerFailedError, with the server's last words, if it ends before
+    or does not answer within ``seconds``; SandboxMissingError as `run` does.
+    """
+    limits = limits or Limits(memory=8 << 30)
+    command, env = _confined(argv, folder, limits, environment, readable, network=True)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=env,
+            start_new_session=True,
+        )
+        server = Server(process, lambda: _tail(log, limits.output))
+        try:
+            deadline = time.monotonic() + seconds
+            while not answers():
+                if process.poll() is not None:
+                    raise ServerFailedError(f"it ended with code {process.returncode}", server)
+                if time.monotonic() > deadline:
+                    raise ServerFailedError(f"it did not answer within {seconds:.0f} s", server)
+                time.sleep(0.05)
+            yield server
+        finally:
+            kill_group(process)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its outermost process, and what it has printed so far."""
+
+    process: subprocess.Popen[bytes]
+    log: Callable[[], str]
+
+
+class ServerFailedError(RuntimeError):
+    """A learner-made server did not come up; ``last_line`` is what it said last."""
+
+    def __init__(self, reason: str, server: Server) -> None:
+        lines = [line for line in server.log().splitlines() if line.strip()]
+        self.last_line = lines[-1].strip()[:200] if lines else "nothing"
+        super().__init__(f"{reason}; it said: {self.last_line}")
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def python(
@@ -155,7 +235,17 @@ def available() -> bool:
     """Tell whether bubblewrap is here and may make its namespaces."""
     if sys.platform != "linux" or shutil.which("bwrap") is None:
         return False
-    probe = [*_NAMESPACES, "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    probe = [
+        *_NAMESPACES,
+        "--unshare-net",
+        "--unshare-pid",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "true",
+    ]
     return subprocess.run(["bwrap", *probe], capture_output=True).returncode == 0
 
 
@@ -164,7 +254,6 @@ _NAMESPACES = (
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",
-    "--unshare-net",
     "--die-with-parent",
     "--new-session",
 )
@@ -177,13 +266,17 @@ def bwrap(
     chdir: Path,
     env: Mapping[str, str],
     trusted: bool = False,
+    network: bool = False,
 ) -> list[str]:
     """Return the bubblewrap command line that a command is appended to.
+
+    ``network`` shares the caller's network, which inside the grader is its loopback and no more.
 
     ``trusted`` is for the grader's own code that reads hostile files: it sees the machine's
     processes, because only then can it build sandboxes of its own inside.
     """
     line = ["bwrap", *_NAMESPACES, "--hostname", "sandbox", "--clearenv"]
+    line += [] if network else ["--unshare-net"]
     for name, value in env.items():
         line += ["--setenv", name, value]
     for path in _SYSTEM:
@@ -249,6 +342,11 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _tail(stream, limit: int) -> str:  # type: ignore[no-untyped-def]
+    size = os.fstat(stream.fileno()).st_size
+    return os.pread(stream.fileno(), limit, max(0, size - limit)).decode("utf-8", "replace")
 
 
 def _head(stream, limit: int) -> str:  # type: ignore[no-untyped-def]

@@ -341,6 +341,9 @@ check.feature_works(work / "3-branch")
 import sys
 
 # !cd work/4-conflict/flight-delays && git --no-pager log --oneline --graph --color=never -6
+
+# Other tools' plugins take seconds to load, and these tests need none.
+# %env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1
 # !cd work/4-conflict/flight-delays && {sys.executable} -m pytest -q --color=no -p no:cacheprovider
 
 # %% check="conflict_resolved"
