@@ -32,7 +32,6 @@ from autograder.staging import remove_tree, stage
 from autograder.starts import starts_of
 from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
-from flights import cache_dir
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _workshops: dict[tuple[str, Budget, bool], Workshop] = {}
@@ -121,6 +120,8 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
     if key not in _workshops:
         if not _workshops:
             atexit.register(close)
+        from flights import cache_dir
+
         cache = cache_dir()
         _workshops[key] = Workshop(
             # Short and resolved: the same path holds inside and outside of the sandbox.

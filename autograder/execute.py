@@ -69,7 +69,13 @@ class Workshop:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        common = {**self.environment, "NBGRADER_EXECUTION": "autograde", "LANG": "C.UTF-8"}
+        common = {
+            **self.environment,
+            "NBGRADER_EXECUTION": "autograde",
+            "LANG": "C.UTF-8",
+            # Plugins of the course's own tests are of no use to a learner's; they cost a second.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         self.learner = WarmParent(
             "learner",
             self.room,

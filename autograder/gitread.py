@@ -11,7 +11,7 @@ matter.  All walks have limits, so that an absurd repository costs a message and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -150,20 +150,18 @@ class Repository:
         try:
             self._refuse_other_formats()
             self._store = Store(git_dir / "objects")
+            self._head = _decode(read_file(git_dir / "HEAD", 4096) or b"").strip()
             self.refs: dict[str, str] = self._read_refs()
         except StoreError as error:
             raise self._problem(error) from error
 
     # Names
 
-    @cached_property
+    @property
     def head(self) -> str:
         """The branch that is checked out; empty if HEAD names a commit and no branch."""
-        try:
-            text = (read_file(self.git_dir / "HEAD") or b"").decode("utf-8", "replace").strip()
-        except StoreError as error:
-            raise self._problem(error) from error
-        return text.removeprefix("ref: refs/heads/") if text.startswith("ref: refs/heads/") else ""
+        prefix = "ref: refs/heads/"
+        return self._head.removeprefix(prefix) if self._head.startswith(prefix) else ""
 
     @property
     def branches(self) -> list[str]:
@@ -278,11 +276,14 @@ class Repository:
         return [c for c in common.values() if c.id not in older]
 
     def named(self) -> dict[str, Commit]:
-        """Return the commits that any name leads to, by name; stash entries are ``stash@{n}``.
+        """Return the commits that any name leads to, by name.
 
-        Names of something that is not a commit, say a tagged file, are left out.
+        Stash entries are ``stash@{n}``; a detached HEAD counts as a name.  Names of something that
+        is not a commit, say a tagged file, are left out.
         """
         found = {}
+        if self._head in self._store:
+            found["HEAD"] = self.commit(self._head)
         for ref, object_id in self.refs.items():
             if ref != "refs/stash" and self._leads_to_commit(object_id):
                 found[ref] = self.peel(object_id)
@@ -333,13 +334,16 @@ class Repository:
         for object_id in self._store:
             yield object_id, *self._object(object_id)
 
-    def extract(self, where: Commit | str, folder: Path) -> None:
-        """Write a commit's files into an empty folder.
+    def extract(
+        self, where: Commit | str, folder: Path, only: Callable[[str], bool] = lambda path: True
+    ) -> None:
+        """Write a commit's files, or only those whose path is wanted, into an empty folder.
 
         Refuses symbolic links, submodules, and paths that could leave the folder.
         """
         room = MAX_EXTRACT
-        for path, entry in self.files(where).items():
+        wanted = {path: entry for path, entry in self.files(where).items() if only(path)}
+        for path, entry in wanted.items():
             if not entry.is_file or not _harmless(path):
                 raise self._problem(StoreError(f"{shown(path)} is not a plain file"))
             body = self.blob(entry.id)
@@ -407,7 +411,8 @@ class Repository:
             raise self._problem(error) from error
         ids = [line[41:81] for line in reversed(text.splitlines()[-MAX_REFS:])]
         newest = self.refs[ref]
-        return [newest, *(i for i in ids if _HEX.fullmatch(i) and i != newest)]
+        # A log may mention commits that were rewritten and swept away since.
+        return [newest, *(i for i in ids if i in self._store and i != newest)]
 
     def _names(self, prefix: str) -> list[str]:
         return [ref.removeprefix(prefix) for ref in self.refs if ref.startswith(prefix)]

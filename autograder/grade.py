@@ -211,7 +211,10 @@ class _Run:
         yield from self._in_pool(pending, min(jobs, len(pending)))
 
     def _in_pool(self, pending: dict[str, Job], jobs: int) -> Iterator[tuple[str, Done]]:
-        context = multiprocessing.get_context("spawn")
+        # Workers are forked from a server that has done the imports and nothing else.
+        context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+        if os.name == "posix":
+            context.set_forkserver_preload(["autograder.grade"])
         left = dict(pending)
         try:
             with ProcessPoolExecutor(jobs, mp_context=context) as pool:
@@ -337,7 +340,9 @@ def _only_one(course: Course) -> Iterator[None]:
 
 
 def _explain(error: Exception, course: Course) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError):
+        # A copy that failed for many files says so in a list, without a number.
+        number = error.errno or (28 if "No space left" in str(error) else 0)
         remedies = {
             28: "the disk is full: make room and run the command again, it resumes",
             30: "the file system is read-only: grade in a folder you can write to",
@@ -345,5 +350,5 @@ def _explain(error: Exception, course: Course) -> str:
             122: "your disk quota is used up: make room and run the command again",
         }
         where = error.filename or course.root
-        return f"{where}: {remedies.get(error.errno, error.strerror)}"
+        return f"{where}: {remedies.get(number, error.strerror or str(error)[:300])}"
     return str(error)

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -71,12 +72,12 @@ def register(course: Course, lab: str, master: NotebookNode) -> None:
 
 
 def save(
-    course: Course, result: SubmissionResult, notebook: NotebookNode, timestamp: str | None
+    course: Course, result: SubmissionResult, notebook: NotebookNode, timestamp: datetime | None
 ) -> None:
     """Write one submission's scores in one transaction; manual scores and comments stay."""
     with explained(course), Gradebook(url(course), "mlops-workbook") as gradebook:
         gradebook.update_or_create_student(result.student)
-        times = {"timestamp": parse_utc(timestamp)} if timestamp else {}
+        times = {"timestamp": timestamp} if timestamp else {}
         gradebook.update_or_create_submission(result.lab, result.student, **times)
         submitted = gradebook.find_submission_notebook(result.lab, result.lab, result.student)
         results = {c.name: c for c in result.checks}
@@ -121,9 +122,9 @@ def has(course: Course, lab: str, student: str) -> bool:
     return True
 
 
-def timestamp_of(folder: Path) -> str | None:
-    """Return the time of submission that nbgrader's collect left beside it, if it did."""
+def timestamp_of(folder: Path) -> datetime | None:
+    """Return the time of submission (UTC) that nbgrader's collect left beside it, if it did."""
     try:
-        return (folder / "timestamp.txt").read_text("utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
+        return parse_utc((folder / "timestamp.txt").read_text("utf-8").strip()[:40])
+    except (OSError, ValueError, OverflowError):
         return None
