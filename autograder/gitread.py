@@ -110,7 +110,18 @@ def open_repository(folder: Path, name: str = "") -> Repository:
     given one are not searched, and the folder must not be a symbolic link.
     """
     name = name or _name(folder)
-    inner = folder / ".git"
+    try:
+        return _open(folder, folder / ".git", name)
+    except OSError as error:
+        raise _unreadable(
+            name,
+            f"a folder that cannot be read ({error.strerror})",
+            "files that you, and a grader, may read",
+            "ls -la shows who may; chmod -R u+rwX gives you the right.",
+        ) from error
+
+
+def _open(folder: Path, inner: Path, name: str) -> Repository:
     if folder.is_symlink() or inner.is_symlink():
         raise _unreadable(
             name,

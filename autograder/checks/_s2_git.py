@@ -313,7 +313,7 @@ def leak(repo: Repository, name: str, tip: Commit) -> str:
     short = name.removeprefix("refs/")
     tag = repo.tag(name.removeprefix("refs/tags/")) if name.startswith("refs/tags/") else None
     if tag and key in tag.message:
-        return f"  {short}: in the tag's message"
+        return f"  {shown(short, 30)}: in the tag's message"
     for commit, path, blob in repo.blobs(tip):
         if key.encode() in repo.blob(blob):
             return f"  {shown(short, 30)}: {shown(path, 24)} in commit {commit.short}"

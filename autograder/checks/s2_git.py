@@ -208,7 +208,8 @@ def feature_works(task: Path) -> None:
         repo,
         repo.branch("main"),
         {"hour", "distance", "evening"},
-        "1 from 17:00 on, 0 before: look at the first minute (1700) and the last (2359).",
+        'evening() is 1 from 17:00 on (1700), else 0; "evening" is in FEATURES; and main has both '
+        "once the branch is merged.",
     )
 
 
@@ -485,9 +486,8 @@ def metric_restored(task: Path) -> None:
     if value < 0.9:
         raise CheckFailed(
             looked=f"model.py on {shared.at(repo, tip)}",
-            found=f"AUC {value:.2f} on flights that are late if and only if they leave late in the "
-            "day",
-            expected="above 0.90",
+            found=f"AUC {value:.2f} on made-up flights that are late exactly if they leave after 5 pm",
+            expected="above 0.90: nothing is easier to learn from the hour",
             hint=f"git show {CULPRIT} shows what the commit changed; git revert --no-edit "
             f"{CULPRIT} undoes just that, in a new commit."
             + (" First git bisect reset." if shared.bisecting(repo) else ""),

@@ -121,9 +121,9 @@ check.author_named(work / "1-first-commit")
 # `work/2-ignore/flight-delays` has one commit and a folder full of files that are not committed.
 #
 # **Do:** write a `.gitignore` that keeps out `.env`, every CSV in `data/` and everything in
-# `models/`. The rules have to catch next month's files, too. Then commit the source in two or more commits, one
-# idea each: `features.py` and its test, `train.py`, `data/README.md`, `.gitignore`. A message's
-# first line has 10 to 72 characters and tells a colleague what the commit does.
+# `models/`. It has to catch next month's files, too. Then commit the source in two or more
+# commits, one idea each: `features.py` and its test, `train.py`, `data/README.md`, `.gitignore`.
+# A message's first line has 10 to 72 characters and tells a colleague what the commit does.
 #
 # **Leaves behind:** those commits on `main`; neither data nor key in any commit. **4 points**
 
