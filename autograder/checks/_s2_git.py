@@ -38,15 +38,20 @@ def opened(task: Path, name: str = REPO) -> Repository:
     return open_repository(task / name)
 
 
-@functools.cache
 def start_of(folder: str, name: str = REPO) -> Repository:
-    """Return a repository as the task's start state has it.
+    """Return a repository as the task's start state has it."""
+    return _start_of(folder)[name]
 
-    Start states are packed and a pack is read as a whole, so the folder may go again.
+
+@functools.cache
+def _start_of(folder: str) -> dict[str, Repository]:
+    """Lay a start state out once more and read its repositories.
+
+    They are packed, and a pack is read as a whole, so the folder may go again.
     """
     with tempfile.TemporaryDirectory(prefix="start-") as temporary:
         starts_of("s2_git")[folder](Path(temporary))
-        return open_repository(Path(temporary) / name)
+        return {path.name: open_repository(path) for path in Path(temporary).iterdir()}
 
 
 def at(repo: Repository, commit: Commit) -> str:

@@ -486,7 +486,7 @@ def metric_restored(task: Path) -> None:
     if value < 0.9:
         raise CheckFailed(
             looked=f"model.py on {shared.at(repo, tip)}",
-            found=f"AUC {value:.2f} on made-up flights that are late exactly if they leave after 5 pm",
+            found=f"AUC {value:.2f} on made-up flights, late exactly if they leave from 5 pm on",
             expected="above 0.90: nothing is easier to learn from the hour",
             hint=f"git show {CULPRIT} shows what the commit changed; git revert --no-edit "
             f"{CULPRIT} undoes just that, in a new commit."
