@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_workshops: dict[tuple[str, Budget, bool], Workshop] = {}
+_workshops: dict[tuple[str, Budget, bool, int], Workshop] = {}
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,9 @@ def evidence_came_along(folder: Path, lab: str) -> bool:
 
 
 def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> Workshop:
-    """Return this process's workshop for a lab, made when first asked for."""
-    key = (lab, budget, confined)
+    """Return this thread's workshop for a lab, made when first asked for."""
+    # A room holds one submission at a time; a Dask worker may have several threads.
+    key = (lab, budget, confined, threading.get_ident())
     if key not in _workshops:
         if not _workshops:
             atexit.register(close)
