@@ -24,6 +24,8 @@ MAX_ENTRIES = 20_000
 MAX_DEPTH = 30
 MAX_REFS = 2_000
 MAX_EXTRACT = 32 << 20
+# Commits and tree entries looked at in all; a check of a lab's repository needs a few thousand.
+MAX_STEPS = 1_000_000
 
 _FILE_MODES = (0o100644, 0o100755, 0o100664)
 _FOLDER_MODE = 0o40000
@@ -103,15 +105,18 @@ class Entry:
         return self.mode in _FILE_MODES
 
 
-def open_repository(folder: Path, name: str = "") -> Repository:
+def open_repository(folder: Path, name: str = "", *, max_steps: float = MAX_STEPS) -> Repository:
     """Open the repository in a folder, or the bare repository that the folder is.
 
     ``name`` is how messages call it; by default the path from ``work/`` on.  Folders above the
-    given one are not searched, and the folder must not be a symbolic link.
+    given one are not searched, and the folder must not be a symbolic link.  ``max_steps`` bounds
+    all that is ever read from it; a repository of our own that stays open may have no bound.
     """
     name = name or _name(folder)
     try:
-        return _open(folder, folder / ".git", name)
+        repo = _open(folder, folder / ".git", name)
+        repo.steps_left = max_steps
+        return repo
     except OSError as error:
         raise _unreadable(
             name,
@@ -156,6 +161,7 @@ class Repository:
     def __init__(self, git_dir: Path, name: str) -> None:
         self.git_dir = git_dir
         self.name = name
+        self.steps_left: float = MAX_STEPS
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, list[tuple[str, Entry]]] = {}
         try:
@@ -256,6 +262,7 @@ class Repository:
             if commit.id in seen:
                 continue
             seen[commit.id] = commit
+            self._step()
             if len(seen) > MAX_COMMITS:
                 raise self._problem(
                     StoreError(f"the history has more than {MAX_COMMITS:,} commits")
@@ -495,6 +502,7 @@ class Repository:
         if depth > MAX_DEPTH:
             raise self._problem(StoreError(f"folders are nested deeper than {MAX_DEPTH}"))
         for name, entry in self._tree(tree):
+            self._step()
             if entry.mode == _FOLDER_MODE:
                 self._flatten(entry.id, f"{prefix}{name}/", depth + 1, found)
             else:
@@ -511,11 +519,17 @@ class Repository:
                 continue
             seen.add(current)
             for name, entry in self._tree(current):
+                self._step()
                 if entry.mode == _FOLDER_MODE:
                     todo.append((entry.id, f"{prefix}{name}/"))
                 elif (entry.is_file or entry.mode == 0o120000) and entry.id not in seen:
                     seen.add(entry.id)
                     yield prefix + name, entry.id
+
+    def _step(self) -> None:
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise self._problem(StoreError("it has too many commits and files to look through"))
 
     def _how_to_get(self, name: str) -> str:
         if self.busy_with:

@@ -207,11 +207,17 @@ def python(
     folder: Path,
     limits: Limits | None = None,
     stdin: str = "",
+    environment: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
 ) -> Completed:
     """Run this environment's Python on a learner's files, see `run`."""
     return run(
-        [sys.executable, *arguments], folder=folder, limits=limits, stdin=stdin, readable=readable
+        [sys.executable, *arguments],
+        folder=folder,
+        limits=limits,
+        stdin=stdin,
+        environment=environment,
+        readable=readable,
     )
 
 
@@ -319,6 +325,8 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
+        # The checkout this code runs from, also where another one is installed.
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         "OMP_NUM_THREADS": "1",
         **(extra or {}),
     }

@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import json
+import math
 import os
 import random
 import re
@@ -51,7 +52,8 @@ def _start_of(folder: str) -> dict[str, Repository]:
     """
     with tempfile.TemporaryDirectory(prefix="start-") as temporary:
         starts_of("s2_git")[folder](Path(temporary))
-        return {path.name: open_repository(path) for path in Path(temporary).iterdir()}
+        folders = Path(temporary).iterdir()
+        return {path.name: open_repository(path, max_steps=math.inf) for path in folders}
 
 
 def at(repo: Repository, commit: Commit) -> str:

@@ -196,6 +196,13 @@ def test_names_and_messages_that_are_not_utf8(repo: Path) -> None:
     assert len(open_repository(repo).files(tip)) == 2
 
 
+def test_looking_through_everything_again_and_again_has_an_end(repo: Path) -> None:
+    found = open_repository(repo, max_steps=100)
+    with pytest.raises(Unreadable, match="too many"):
+        while True:
+            found.files("main")
+
+
 def test_extract(repo: Path, tmp_path: Path) -> None:
     into = tmp_path / "out"
     into.mkdir()
