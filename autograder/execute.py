@@ -145,6 +145,10 @@ class _Kernel:
                 await ensure_async(km.shutdown_kernel(now=True))
 
 
+class GraderError(RuntimeError):
+    """The grader itself failed; no score follows from it."""
+
+
 class TrustedExecute(Execute):
     """nbgrader's `Execute` with two kernels and a budget for the whole notebook."""
 
@@ -210,6 +214,14 @@ class TrustedExecute(Execute):
         except (DeadKernelError, WarmParentError) as error:
             await self.judge.end()
             self._mark(cell, "CheckDiedError", f"the check's own process ended: {error}")
+        errors = [o for o in cell.outputs if o.output_type == "error"]
+        if errors and not cell.metadata.nbgrader.get("grade"):
+            # No learner's line runs here: without its set-up no check could be right, so this
+            # must end as a failure of the grader, never as zero points of a student.
+            raise GraderError(
+                f"set-up cell {cell.metadata.nbgrader.grade_id} fails in the grader's own kernel: "
+                f"{errors[0].ename}: {errors[0].evalue}"
+            )
 
     async def _by_learner(self, nb: NotebookNode, cell: NotebookNode, index: int) -> None:
         if not self.stopped and self.spent >= self.budget.notebook:

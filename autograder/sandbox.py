@@ -306,7 +306,8 @@ def environment_paths() -> tuple[str, ...]:
     for package in ("autograder", "flights"):
         # Found, not imported: pandas would cost every check a second.
         spec = importlib.util.find_spec(package)
-        candidates += list(spec.submodule_search_locations or ()) if spec else []
+        found = list(spec.submodule_search_locations or ()) if spec else []
+        candidates += [str(Path(folder).resolve()) for folder in found]
     resolved = str(Path(sys.executable).resolve().parent.parent)
     seen: list[str] = []
     for path in [*candidates, resolved]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbgrader.api import Gradebook
 
@@ -105,6 +105,13 @@ def test_an_upgraded_check_regrades_what_is_stale(
     _grade(klass)
     monkeypatch.setattr("autograder.grade.ENGINE", "next")
     assert _grade(klass).reused == 0
+
+
+def test_twenty_regrades_give_the_same_scores(klass: Course) -> None:
+    first = _grade(klass)
+    for _ in range(19):
+        again = _grade(klass, force=True)
+        assert [r.checks for r in again.results] == [r.checks for r in first.results]
 
 
 def test_manual_scores_and_comments_survive_a_regrade(klass: Course) -> None:
@@ -300,11 +307,13 @@ def test_killed_at_any_moment_it_goes_on(klass: Course, handed_in: Path) -> None
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
         )
         time.sleep(delay)
-        os.killpg(process.pid, signal.SIGKILL)
+        below = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
         process.wait()
+        # Nothing of it stays behind.
+        assert psutil.wait_procs(below, timeout=20)[1] == []
     batch = _grade(klass)
     assert _points(batch) == _in_gradebook(klass)
     assert _points(batch) == {"ada": FULL, "bob": 0, "cleo": FULL, "dora": FULL}
