@@ -208,7 +208,7 @@ def ours_in_class(attack: Attack, root: Path, patch: Any) -> Outcome:
     seconds = time.monotonic() - began
     mine = next(r for r in batch.results if r.student == attack.student)
     written = feedback.write_feedback(
-        [r.student for r in batch.results],
+        [attack.student, "zoe"],
         lab=LAB,
         autograded=course.autograded,
         feedback=course.feedback,
@@ -241,17 +241,18 @@ def victim(course: Course, student: str) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Return a digest of every file below a folder, by path."""
-    found = {}
-    for top, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(top, name)
+    """Return a digest of every file below a folder, by path, as far as paths reach."""
+    found: dict[str, str] = {}
+    todo = [folder]
+    while todo:
+        for path in todo.pop().iterdir():
             if path.is_symlink():
-                found[str(path)] = f"link {os.readlink(path)}"
+                found[str(path)] = f"link {path.readlink()}"
             elif path.is_file() and path.stat().st_size < 1 << 24:
                 found[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
             else:
                 found[str(path)] = "there"
+                todo += [path] if path.is_dir() and len(str(path)) < 1000 else []
     return found
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import socket
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -354,17 +355,21 @@ attack(
         "jupyter_config.py": _NEUTRAL,
     },
 )
+_SETTINGS = """
+c = get_config()
+c.InteractiveShellApp.exec_lines = [
+    "import ast",
+    "class M(ast.NodeTransformer):\\n"
+    "  def visit_Expr(self, n):\\n"
+    "    return ast.Pass() if 'check' in ast.dump(n) else n",
+    "get_ipython().ast_transformers.append(M())",
+]
+"""
 attack(
     "shadow_ipython_config",
     SHADOW,
     "ipython_config.py and ipython_kernel_config.py in the folder",
-    files={
-        name: "c = get_config()\nc.InteractiveShellApp.exec_lines = "
-        "['import ast', '''class M(ast.NodeTransformer):\\n def visit_Expr(self, n):\\n"
-        "  return ast.Pass() if \"check\" in ast.dump(n) else n''', "
-        "'get_ipython().ast_transformers.append(M())']\n"
-        for name in ("ipython_config.py", "ipython_kernel_config.py")
-    },
+    files=dict.fromkeys(("ipython_config.py", "ipython_kernel_config.py"), _SETTINGS),
 )
 attack(
     "ipython_startup_in_home",
@@ -525,7 +530,7 @@ def _pickle(folder: Path, course: Path) -> None:
 def _links(folder: Path, course: Path) -> None:
     work = folder / "work"
     for task in ("1-first-commit", "2-ignore"):
-        os.rename(work / task, folder / task)
+        (work / task).rename(folder / task)
         theirs = course / "submitted" / "ada" / "s2_git" / "work" / task
         (work / task).symlink_to(theirs, target_is_directory=True)
     (folder / "book").symlink_to(course / "gradebook.db")
@@ -631,13 +636,13 @@ for _ in range(5000):
     plain=False,
 )
 def _deep(folder: Path, course: Path) -> None:
-    here = os.open(".", os.O_RDONLY)
-    os.chdir(folder)
-    for _ in range(3000):
-        os.mkdir("d")
-        os.chdir("d")
-    os.fchdir(here)
-    os.close(here)
+    _nested(folder, "d", 3000)
+
+
+def _nested(folder: Path, name: str, depth: int) -> None:
+    """Make folders in one another, deeper than a path can say."""
+    script = f'cd "$1"; for i in $(seq {depth}); do mkdir -p {name}; cd -P {name}; done'
+    subprocess.run(["bash", "-c", script, "-", str(folder)], check=True)
 
 
 @attack(
@@ -649,13 +654,7 @@ def _deep(folder: Path, course: Path) -> None:
     plain=False,
 )
 def _long(folder: Path, course: Path) -> None:
-    here = os.open(".", os.O_RDONLY)
-    os.chdir(folder)
-    for _ in range(20):
-        os.mkdir("n" * 250)
-        os.chdir("n" * 250)
-    os.fchdir(here)
-    os.close(here)
+    _nested(folder, "n" * 250, 20)
 
 
 @attack(
@@ -679,7 +678,7 @@ def _sparse(folder: Path, course: Path) -> None:
     says="symbolic link is not graded",
 )
 def _undecodable(folder: Path, course: Path) -> None:
-    os.symlink("nowhere", os.fsencode(folder) + b"/bad-\xff\xfe-name")
+    (folder / os.fsdecode(b"bad-\xff\xfe-name")).symlink_to("nowhere")
     path = folder / "s2_git.ipynb"
     nb = json.loads(path.read_text())
     nb["cells"].append({"cell_type": "markdown", "metadata": {}, "source": "half \ud800 a char"})
@@ -729,7 +728,7 @@ while True:
 """,
     plain=False,
     in_class=True,
-    says="processes and threads",
+    says="processes and threads|ran longer",
     budget=SHORT,
 )
 attack(
@@ -1108,9 +1107,10 @@ attack(
     """
 import glob, os, socket
 reached = []
-mine = os.path.dirname(get_ipython().config["IPKernelApp"]["connection_file"])
+mine = os.path.basename(
+    os.path.dirname(get_ipython().config["IPKernelApp"]["connection_file"]))
 for path in glob.glob("/tmp/**", recursive=True) + glob.glob("/proc/*/root/tmp/ag-*/*"):
-    if not path.startswith(mine) and "/ag-" in path:
+    if mine not in path and "/ag-" in path:
         reached.append(path)
 print("reached:", reached)
 """,
@@ -1488,7 +1488,8 @@ import socket
 open_ports = []
 for port in range(1, 65536):
     s = socket.socket(); s.settimeout(0.05)
-    if s.connect_ex(("127.0.0.1", port)) == 0:
+    # A port may be given to the very socket that asks for it, which then reaches itself.
+    if s.connect_ex(("127.0.0.1", port)) == 0 and s.getsockname() != s.getpeername():
         open_ports.append(port)
     s.close()
 print("open:", open_ports)
