@@ -8,6 +8,7 @@ there what is still true and does the rest.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -35,7 +36,7 @@ from autograder.execute import Budget
 from autograder.paths import Course, UserError
 from autograder.results import SubmissionResult
 from autograder.source import write_notebook
-from autograder.staging import defuse, remove_tree
+from autograder.staging import MAX_BYTES, MAX_DEPTH, defuse, remove_tree, walk
 
 # Results of another grader are not reused.  Its code is part of the fingerprint; this is not.
 ENGINE = "1"
@@ -161,9 +162,18 @@ def grade_one(job: Job) -> Done:
             staged.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(graded.folder, staged)
         text = nbformat.writes(graded.notebook) if graded.notebook else None
-        return Done(graded.result.to_json(), text)
+        return Done(_storable(graded.result.to_json()), text)
     except Exception as error:
-        return Done({}, None, f"{type(error).__name__}: {error}")
+        return Done({}, None, _storable(f"{type(error).__name__}: {error}"))
+
+
+def _storable(data: Any) -> Any:
+    """Return plain data without the half characters that no file and no database takes.
+
+    A student's file name can hold them, and a note or an error message quotes it.
+    """
+    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+    return json.loads(text)
 
 
 def end_with_parent() -> None:
@@ -281,7 +291,8 @@ class _Run:
             self._place(student, notebook)
             self.writer.save(result, notebook, gradebook.timestamp_of(folder))
             self._remember(student, result, print_)
-        except (OSError, UserError) as error:
+        except Exception as error:
+            # Whatever it is, it is about one submission: the others must not wait for it.
             self.errors.append(f"{student}: {_explain(error, self.course)}")
         self.results[student] = result
         if self.progress:
@@ -322,15 +333,31 @@ def _as_done(executor: Executor, pending: dict[str, Job]) -> Iterator[tuple[str,
 
 
 def fingerprint(folder: Path) -> str:
-    """Return a digest of names, sizes and contents of a submission folder."""
+    """Return a digest of names, sizes and contents of a submission folder.
+
+    Content counts up to what a submission may hold; beyond that, it is refused unread anyway.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_file():
-            continue
-        digest.update(str(path.relative_to(folder)).encode("utf-8", "surrogateescape"))
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    room = MAX_BYTES
+    for path, info in _files(folder):
+        room -= info.st_size
+        digest.update(f"{path} {info.st_size}".encode("utf-8", "surrogateescape"))
+        if room >= 0:
+            with contextlib.suppress(OSError), (folder / path).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        if room < 0:
+            digest.update(str(info.st_mtime_ns).encode())
     return digest.hexdigest()[:16]
+
+
+def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the ordinary files of a submission, in order, as far as it may be staged."""
+    with contextlib.suppress(OSError):
+        for entry, relative, depth in walk(folder):
+            if depth > MAX_DEPTH:
+                return
+            if entry.is_file(follow_symlinks=False):
+                yield relative, entry.stat(follow_symlinks=False)
 
 
 def fingerprint_of_lab(lab: str, master: NotebookNode) -> str:

@@ -15,6 +15,7 @@ from nbgrader.utils import compute_checksum, is_solution, parse_utc
 from sqlalchemy.exc import DatabaseError, OperationalError, SAWarning
 
 from autograder.build import nbgrader_config
+from autograder.gitstore import StoreError, read_file
 from autograder.paths import Course, UserError
 from autograder.results import Status, SubmissionResult
 
@@ -151,8 +152,12 @@ class Writer:
 
 
 def timestamp_of(folder: Path) -> datetime | None:
-    """Return the time of submission (UTC) that nbgrader's collect left beside it, if it did."""
+    """Return the time of submission (UTC) that nbgrader's collect left beside it, if it did.
+
+    Students can hand in a file of that name: a link, a pipe, or no time at all counts as none.
+    """
     try:
-        return parse_utc((folder / "timestamp.txt").read_text("utf-8").strip()[:40])
-    except (OSError, ValueError, OverflowError):
+        text = (read_file(folder / "timestamp.txt", 200) or b"").decode("utf-8").strip()
+        return parse_utc(text) if text else None
+    except (StoreError, ValueError, OverflowError):
         return None

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import importlib.util
 import os
+import select
 import shutil
 import signal
 import site
@@ -22,6 +23,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+# How much may lie in a sandbox's own /tmp, and as much again in its /dev/shm: both are memory.
+MEMORY_FILES = 512 << 20
 
 # Set by the grader: with it, a missing sandbox is an error and not a shrug.
 REQUIRED = "AUTOGRADER_SANDBOX"
@@ -255,6 +259,10 @@ def available() -> bool:
 
 _NAMESPACES = (
     "--unshare-user",
+    # Run by root, bubblewrap keeps root's capabilities: inside, a learner could mount what is
+    # read-only anew as writable, and change the grader itself on the machine.
+    "--cap-drop",
+    "ALL",
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",
@@ -291,11 +299,17 @@ def bwrap(
     for path in _ETC:
         line += ["--ro-bind-try", path, path]
     line += ["--bind", "/proc", "/proc"] if trusted else ["--unshare-pid", "--proc", "/proc"]
-    line += ["--dev", "/dev", "--tmpfs", "/tmp", "--dir", env["HOME"]]
+    # What lies in memory is counted by no process: these two are the only places for it.
+    line += ["--dev", "/dev"]
+    for place in ("/tmp", "/dev/shm"):
+        line += ["--size", str(MEMORY_FILES), "--tmpfs", place]
+    line += ["--dir", env["HOME"]]
     for path in (*environment_paths(), *map(str, readable)):
         line += ["--ro-bind-try", path, path]
     for path in writable:
         line += ["--bind", str(path), str(path)]
+    # Else the next submission's kernel might find settings that this one left in, say, /etc.
+    line += ["--remount-ro", "/dev", "--remount-ro", "/"]
     return [*line, "--chdir", str(chdir), "--"]
 
 
@@ -349,9 +363,28 @@ def prlimit(limits: Limits) -> list[str]:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """End a command and all it started; bubblewrap's own death ends its whole namespace."""
+    below = _watched_children(process.pid)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # The namespace dies a moment after bubblewrap, and may write or answer until it has: its
+    # first process is gone only when all others are.
+    deadline = time.monotonic() + 5
+    for descriptor in below:
+        select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        os.close(descriptor)
+
+
+def _watched_children(pid: int) -> list[int]:
+    """Return a descriptor for each child of a process that becomes readable when it has ended."""
+    found = []
+    # Absent where there is no Linux; then there is no namespace to wait for either.
+    with contextlib.suppress(OSError, AttributeError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for child in children:
+            with contextlib.suppress(OSError):
+                found.append(os.pidfd_open(int(child)))
+    return found
 
 
 def _tail(stream, limit: int) -> str:  # type: ignore[no-untyped-def]

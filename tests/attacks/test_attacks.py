@@ -1,0 +1,61 @@
+"""Every attack, against the real engine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder import sandbox
+from tests.attacks import arena
+from tests.attacks.attacks import ATTACKS, Attack
+
+pytestmark = pytest.mark.skipif(
+    not sandbox.available(), reason="needs bubblewrap: apt-get install bubblewrap"
+)
+
+ALONE = [a for a in ATTACKS if not a.in_class]
+IN_CLASS = [a for a in ATTACKS if a.in_class]
+
+
+def _name(attack: Attack) -> str:
+    return attack.name
+
+
+@pytest.mark.parametrize("attack", ALONE, ids=_name)
+def test_alone(attack: Attack, tmp_path: Path) -> None:
+    outcome = arena.ours(attack, tmp_path / "course")
+    _gained_nothing(attack, outcome)
+
+
+@pytest.mark.parametrize("attack", IN_CLASS, ids=_name)
+def test_in_class(attack: Attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = arena.ours_in_class(attack, tmp_path / "course", monkeypatch)
+    _gained_nothing(attack, outcome)
+    assert outcome.errors == ()
+    assert outcome.victims == {"ada": 2.0, "zoe": 2.0}
+    for page in outcome.pages.values():
+        assert _inert(page)
+
+
+def _gained_nothing(attack: Attack, outcome: arena.Outcome) -> None:
+    assert outcome.points == 0
+    assert outcome.touched == ()
+    assert outcome.leaked == ()
+    assert re.search(attack.says, outcome.said), outcome.said[:3000]
+    assert outcome.seconds < 3 * attack.budget.notebook + 60
+
+
+def _inert(page: str) -> bool:
+    """True if the page tells the browser to run no script but those of its head, by their hash."""
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    if policy is None or page.index(policy[0]) > page.index("<script"):
+        return False
+    return "script-src 'sha256-" in policy[1] and "unsafe" not in policy[1].split("style-src")[0]
+
+
+def test_there_are_enough_and_each_has_its_own_name() -> None:
+    names = [a.name for a in ATTACKS]
+    assert len(names) >= 30
+    assert len(set(names)) == len(names)
