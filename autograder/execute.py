@@ -249,17 +249,20 @@ class TrustedExecute(Execute):
                 await self._anew(self.judge, nb, index)
 
     def _refuse_failed_setup(self, cell: NotebookNode) -> None:
-        """Raise GraderError if the grader's own set-up failed.
+        """Raise GraderError if the grader's own set-up failed, or its sandbox inside a check.
 
         No learner's line runs there.  Without it no check could be right, so this must end as a
         failure of the grader, never as zero points of a student.
         """
-        errors = [o for o in cell.outputs if o.output_type == "error"]
-        if errors and not cell.metadata.nbgrader.get("grade"):
-            raise GraderError(
-                f"set-up cell {cell.metadata.nbgrader.grade_id} fails in the grader's own kernel: "
-                f"{errors[0].ename}: {errors[0].evalue}"
-            )
+        check = cell.metadata.nbgrader.get("grade")
+        for output in cell.outputs:
+            if output.output_type == "error" and (
+                not check or output.ename == "SandboxMissingError"
+            ):
+                raise GraderError(
+                    f"cell {cell.metadata.nbgrader.grade_id} fails in the grader's own kernel: "
+                    f"{output.ename}: {output.evalue}"
+                )
 
     @contextlib.contextmanager
     def _still(self) -> Iterator[None]:
