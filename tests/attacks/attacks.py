@@ -12,6 +12,7 @@ import os
 import pickle
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -635,8 +636,13 @@ def _deep(folder: Path, course: Path) -> None:
 
 def _nested(folder: Path, name: str, depth: int) -> None:
     """Make folders in one another, deeper than a path can say."""
-    script = f'cd "$1"; for i in $(seq {depth}); do mkdir -p {name}; cd -P {name}; done'
-    subprocess.run(["bash", "-c", script, "-", str(folder)], check=True)
+    # In a process of its own, whose folder no path leads back from.
+    script = (
+        "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(int(sys.argv[3])):\n"
+        "    os.mkdir(sys.argv[2]); os.chdir(sys.argv[2])"
+    )
+    command = [sys.executable, "-c", script, str(folder), name, str(depth)]
+    subprocess.run(command, check=True)
 
 
 @attack(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder import engine, sandbox
 from autograder.forkserver import NO_LANDLOCK
+from autograder.staging import remove_tree
 from tests.attacks import arena, table
 from tests.attacks.attacks import ATTACKS, Attack
 
@@ -20,19 +22,26 @@ ALONE = [a for a in ATTACKS if not a.in_class]
 IN_CLASS = [a for a in ATTACKS if a.in_class]
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """The course's folder; removed at once, as pytest cannot remove all that attacks make."""
+    yield tmp_path / "course"
+    remove_tree(tmp_path / "course")
+
+
 def _name(attack: Attack) -> str:
     return attack.name
 
 
 @pytest.mark.parametrize("attack", ALONE, ids=_name)
-def test_alone(attack: Attack, tmp_path: Path) -> None:
-    outcome = arena.ours(attack, tmp_path / "course")
+def test_alone(attack: Attack, root: Path) -> None:
+    outcome = arena.ours(attack, root)
     _gained_nothing(attack, outcome)
 
 
 @pytest.mark.parametrize("attack", IN_CLASS, ids=_name)
-def test_in_class(attack: Attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = arena.ours_in_class(attack, tmp_path / "course", monkeypatch)
+def test_in_class(attack: Attack, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = arena.ours_in_class(attack, root, monkeypatch)
     _gained_nothing(attack, outcome)
     assert outcome.errors == ()
     assert outcome.victims == {"ada": 2.0, "zoe": 2.0}
@@ -49,7 +58,7 @@ def test_without_landlock(attack: Attack, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(NO_LANDLOCK, "1")
     engine.close()
     try:
-        test_in_class(attack, tmp_path, monkeypatch)
+        test_in_class(attack, root, monkeypatch)
     finally:
         engine.close()
 
