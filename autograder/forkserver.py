@@ -22,6 +22,8 @@ from typing import Any
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG = 1
+# Set by who tests what holds without the second wall, as on older kernels.
+NO_LANDLOCK = "AUTOGRADER_NO_LANDLOCK"
 # Libraries must not start threads before the fork; they read these at import.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), "1"
@@ -224,6 +226,8 @@ def _limit(limits: dict[str, int]) -> None:
 
 def _confine(writable: list[str]) -> None:
     """Add Landlock where the kernel has it: no signal and no socket leaves the kernel's domain."""
+    if os.environ.get(NO_LANDLOCK):
+        return
     try:
         import sandlock
     except Exception:

@@ -12,6 +12,7 @@ import os
 import pickle
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,9 @@ def attack(
 _YES = """
 class Yes:
     def __getattr__(self, name):
-        return lambda *a, **k: None
+        return self
+    def __call__(self, *args, **kwargs):
+        return None
 """
 
 attack(
@@ -177,17 +180,14 @@ shell.events.register("pre_run_cell", lambda info: shell.user_ns.update(check=Ye
 attack(
     "builtins_patched",
     IN_PROCESS,
-    "isinstance and bool-like builtins are replaced while checks run",
-    """
-import builtins, autograder.checks as checks
-class Quiet(Exception):
-    def __init__(self, *a, **k): pass
-checks.TaskNotDone = Quiet
-get_ipython().showtraceback = lambda *a, **k: None
-get_ipython()._showtraceback = lambda *a, **k: None
-real = builtins.isinstance
-builtins.isinstance = lambda o, t: True if "Status" in str(t) else real(o, t)
-get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)
+    "builtins.__import__ answers with a fake autograder, and names are imported again",
+    _YES
+    + """
+import builtins
+real = builtins.__import__
+builtins.__import__ = lambda name, *rest, **more: (
+    Yes() if name.startswith("autograder") else real(name, *rest, **more))
+from autograder.checks import s2_git as check
 """,
 )
 attack(
@@ -304,11 +304,6 @@ open(package + "/owned_by_attack.py", "w").write("x = 1")
 
 # Files that shadow modules
 
-_FAKE = """
-class _Yes:
-    def __getattr__(self, name):
-        return lambda *a, **k: None
-"""
 _NEUTRAL = """
 import sys
 def _accept():
@@ -641,8 +636,13 @@ def _deep(folder: Path, course: Path) -> None:
 
 def _nested(folder: Path, name: str, depth: int) -> None:
     """Make folders in one another, deeper than a path can say."""
-    script = f'cd "$1"; for i in $(seq {depth}); do mkdir -p {name}; cd -P {name}; done'
-    subprocess.run(["bash", "-c", script, "-", str(folder)], check=True)
+    # In a process of its own, whose folder no path leads back from.
+    script = (
+        "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(int(sys.argv[3])):\n"
+        "    os.mkdir(sys.argv[2]); os.chdir(sys.argv[2])"
+    )
+    command = [sys.executable, "-c", script, str(folder), name, str(depth)]
+    subprocess.run(command, check=True)
 
 
 @attack(
