@@ -21,7 +21,7 @@ def read(months):
 def write(path, flights):
     """Write flights with their header."""
     path.parent.mkdir(exist_ok=True)
-    with path.Path("w").open(newline="") as file:
+    with path.open("w", newline="") as file:
         table = csv.DictWriter(file, list(flights[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(flights)
