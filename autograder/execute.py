@@ -30,6 +30,13 @@ from autograder.verdict import WANTED
 from autograder.warm import WarmParent, WarmParentError
 
 _READY_SECONDS = 60.0
+# What command line tools need where nobody is logged in and only /tmp can be written.
+_TOOLS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_EDITOR": "true",
+    "LOGNAME": "learner",
+    "DVC_SITE_CACHE_DIR": "/tmp/dvc",
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Workshop:
             self.room,
             self.modules,
             self.readable,
-            {**common, "GIT_CONFIG_NOSYSTEM": "1", "GIT_EDITOR": "true"},
+            {**common, **_TOOLS},
             confined=self.confined,
             limits=self.budget.limits(),
         )
