@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
-from autograder.starts import start
-from autograder.starts.s2_git import ANA, YOU, History, _repository
+from autograder.starts import s2_git, start
+from autograder.starts.s2_git import ANA, YOU, History
 
 REPO = "flight-delays"
 ANAS = "ana"
@@ -449,6 +449,17 @@ def _with_dvc(config: str = _CONFIG) -> History:
     history.commit("Describe what the product predicts", {"README.md": _README, **_IGNORE})
     history.commit("Set up DVC", {**_DVC, ".dvc/config": config}, by=YOU)
     return history
+
+
+def _repository(folder: Path, history: History, who: tuple[str, str] = YOU) -> Path:
+    """Make a Git repository whose settings DVC can read: its queue wants each section once."""
+    repo = s2_git._repository(folder, history, who=who)
+    path = repo / ".git" / "config"
+    text = path.read_text("utf-8")
+    head, _, second = text.rpartition("[core]\n")
+    own, _, rest = second.partition("[")
+    path.write_text(head.replace("[core]\n", f"[core]\n{own}", 1) + "[" + rest, "utf-8")
+    return repo
 
 
 def _sha256(entry: Mapping[str, Any]) -> str:
