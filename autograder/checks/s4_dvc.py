@@ -614,7 +614,7 @@ def _tries(task: Path, repo: Repository) -> list[tuple[str, dict[str, Any], floa
 _MAY = 5
 
 
-@check(**_FRESH, points=1)
+@check(**_FRESH, points=2)
 def months_in_order(task: Path) -> None:
     """The model learns from January to April and is judged on May, which it never saw."""
     repo, tip = _open(task)
@@ -652,7 +652,7 @@ def remote_complete(task: Path) -> None:
     _expect_in_storage(task, repo, tip, _tracked_outs(repo, tip) | outs)
 
 
-@check(**_FRESH, points=3)
+@check(**_FRESH, points=2)
 def reproduced(task: Path, unseen: bool = False) -> None:
     """From the commit and the remote alone, the pipeline reaches the metric that it states.
 

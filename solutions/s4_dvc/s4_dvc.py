@@ -478,14 +478,15 @@ check.clone_complete(work / "5-missing")
 # into one picture.
 
 # %% look=6
-from IPython.display import SVG, FileLink, display
+from IPython.display import HTML, SVG, display
 
 repo = work / "6-pipeline" / "flight-delays"
-# !cd {repo} && dvc plots show
+# !cd {repo} && dvc plots show -q
 
 page, picture = repo / "dvc_plots" / "index.html", repo / "build" / "promise.svg"
 if page.exists() and picture.exists():
-    display(FileLink(page.relative_to(lab.folder)), SVG(filename=str(picture)))
+    link = page.relative_to(lab.folder).as_posix()
+    display(HTML(f'<a href="{link}" target="_blank">{link}</a>'), SVG(filename=str(picture)))
 
 # %% [markdown]
 # The picture puts the judged flights into ten groups, from the least to the most endangered. The red
@@ -584,7 +585,9 @@ check.rest_spared(work / "7-repro")
 #
 # 1. `dvc exp run --queue -S name=value` puts one experiment into the queue. Several values with
 #    commas make several experiments; `--name` gives them a name.
-# 2. `dvc exp run --run-all` works the queue off, in the background, and shows what it does.
+# 2. `dvc exp run --run-all` works the queue off, in the background, and shows what it does. If it
+#    shows nothing for a minute, stop the cell: `dvc queue status` tells what failed, `dvc queue
+#    logs` why.
 # 3. `dvc exp show` is the table. `--sort-by auc --sort-order desc` puts the best on top.
 # 4. `dvc exp apply` brings an experiment into your folder. The commit is yours to make.
 #
@@ -607,7 +610,8 @@ check.rest_spared(work / "7-repro")
 # %% look=8 language="bash"
 # cd work/8-experiments/flight-delays
 # export COLUMNS=100
-# dvc exp show --no-pager --only-changed --sort-by auc --sort-order desc --all-commits --drop "Created|Executor" || echo "nothing to show yet"
+# dvc exp show --no-pager -n 2 --only-changed --drop "Created|Executor|build|src|data|split" \
+#     --sort-by auc --sort-order desc || echo "nothing to show yet"
 # git log --oneline -2
 # cat params.yaml
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -16,6 +20,10 @@ from autograder.source import write_notebook
 from tests.conftest import COURSE, notebooks
 
 LABS = COURSE.lab_names()
+# Labs whose tool is slow: an answer runs the cells of its own tasks only, see `hand_in`.
+SLOW = {"s4_dvc"}
+
+_graded: dict[tuple[str, str], Graded] = {}
 
 
 def _answers() -> Iterator[object]:
@@ -26,13 +34,34 @@ def _answers() -> Iterator[object]:
 
 def _grade(answer: Answer, folder: Path, visible: bool = False) -> Graded:
     solution, release, master = notebooks(answer.lab)
-    path = hand_in(answer, solution, release, folder / answer.lab)
+    solved = _solved(answer.lab) if answer.lab in SLOW else None
+    path = hand_in(answer, solution, release, folder / answer.lab, solved)
     return autograde(path, answer.lab, master=release if visible else master)
+
+
+def _grade_once(answer: Answer, folder: Path) -> Graded:
+    """Grade an answer, or return what came out when a test before graded it."""
+    key = answer.lab, answer.name
+    if key not in _graded:
+        _graded[key] = _grade(answer, folder)
+    return _graded[key]
+
+
+@cache
+def _solved(lab: str) -> Path:
+    """Do a lab as its solution does and return the folder of its evidence."""
+    solution, release, master = notebooks(lab)
+    folder = Path(tempfile.mkdtemp(prefix="solved-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = hand_in(Answer(lab, "right_solution", ""), solution, release, folder / "in" / lab)
+    graded = autograde(path, lab, master=master)
+    assert graded.folder is not None
+    return shutil.copytree(graded.folder / "work", folder / "work", symlinks=True)
 
 
 @pytest.mark.parametrize("answer", _answers())
 def test_scores_exactly(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
-    graded = _grade(answer, tmp_path)
+    graded = _grade_once(answer, tmp_path)
     got = {c.name: c.points for c in graded.result.checks}
     wanted = {c.name: c.points for c in checks_of(answer.lab).values()} | answer.scores
     assert graded.result.problem == ""
@@ -41,7 +70,7 @@ def test_scores_exactly(answer: Answer, tmp_path: Path, no_git_config: None) -> 
 
 @pytest.mark.parametrize("answer", _answers())
 def test_messages_help(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
-    for check in _grade(answer, tmp_path).result.checks:
+    for check in _grade_once(answer, tmp_path).result.checks:
         if check.status is Status.FAILED:
             for part in ("Looked at", "Found", "Expected", "Try"):
                 assert part in check.message
@@ -71,7 +100,9 @@ def test_every_lab_has_enough_answers(lab: str) -> None:
 
 @pytest.mark.parametrize("lab", LABS)
 def test_solution_gets_full_marks(lab: str, tmp_path: Path, no_git_config: None) -> None:
-    result = _grade(Answer(lab, "right_solution", ""), tmp_path).result
+    solution, release, master = notebooks(lab)
+    path = hand_in(Answer(lab, "right_solution", ""), solution, release, tmp_path / lab)
+    result = autograde(path, lab, master=master).result
     assert (result.points, result.notes) == (result.max_points, ())
 
 
