@@ -43,6 +43,13 @@ _SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "er
 
 # Since Linux 5.14 the system's limit counts what is in the sandbox, before, all of its user's.
 _COUNTED_APART = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (5, 14)
+# What command line tools need where nobody is logged in and only /tmp can be written.
+_TOOLS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_EDITOR": "true",
+    "LOGNAME": "learner",
+    "DVC_SITE_CACHE_DIR": "/tmp/dvc",
+}
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Workshop:
             self.room,
             self.modules,
             self.readable,
-            {**common, "GIT_CONFIG_NOSYSTEM": "1", "GIT_EDITOR": "true"},
+            {**common, **_TOOLS},
             confined=self.confined,
             limits=self.budget.limits(),
         )
