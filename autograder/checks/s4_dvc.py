@@ -472,8 +472,9 @@ def reran_downstream(task: Path) -> None:
                 looked=f"{cache.name}/runs, where DVC notes every run",
                 found=f"no run of {name} with what dvc.lock says it read and wrote",
                 expected="a run, done by DVC, for each stage that depends on the depth",
-                hint="dvc.lock is a record, not a setting: do not edit it. git checkout dvc.lock, "
-                "then dvc repro." + _stuck(task),
+                hint="dvc.lock is a record, not a setting: nobody edits it. Delete it, then dvc "
+                "repro: it takes from the run cache what ran before, and runs the rest."
+                + _stuck(task),
             )
     stated = _stated(repo.read(tip, METRICS), f"on {_at(repo, tip)}")
     _judge_run(pipe, cache, stated, f"on {_at(repo, tip)}")
@@ -1042,8 +1043,8 @@ def _contradictions(
                     f"stage {stage.name} wrote {shown(path, 40)} with {md5[:8]}…, which is "
                     "neither in the cache nor in the remote",
                     "a lock that only DVC wrote, and results that are kept",
-                    "git checkout dvc.lock, then dvc repro: an edited dvc.lock names results "
-                    "that no run made. If the cache was deleted: dvc repro -f makes them again.",
+                    "an edited dvc.lock names results that no run made: delete it, then dvc "
+                    "repro. If the cache was deleted, dvc repro makes again what is missing.",
                 )
         if on_disk:
             yield from _other_files(task, stage, rerun)
