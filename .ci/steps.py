@@ -30,7 +30,7 @@ STEPS: dict[str, list[str]] = {
     "ruff format": ["ruff", "format", "--check", "."],
     "build": ["autograder", "build", "--check"],
     "pytest": [
-        *("pytest", "-n", "2", "--dist", "loadscope", "--durations=10"),
+        *("pytest", "-n", "2", "--dist", "loadgroup", "--durations=15"),
         f"--junitxml={ARTIFACTS.relative_to(ROOT) / 'pytest.xml'}",
     ],
 }
