@@ -358,8 +358,6 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    import mlflow.pyfunc.scoring_server
-    import mlflow.server.fastapi_app
     import uvicorn  # noqa: F401
 
     children: set[int] = set()
