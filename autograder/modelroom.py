@@ -1,6 +1,6 @@
 """A walled room with MLflow in it, where learners' models and scripts are put to work.
 
->>> done = work("predict", files={"model": folder}, frames={"unseen": rows})
+>>> done = work("predict", files={"model": folder}, frames={"unseen": columns})
 >>> done.value["unseen"]       # one number a row; labels never enter the room
 
 Importing MLflow takes seconds.  So the room is one sandboxed process that imports it once and
@@ -25,8 +25,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class Done:
 
     value: Any = None
     problem: str = ""
+    seen: Any = None
 
 
 def work(
@@ -70,19 +71,26 @@ def work(
     *,
     files: Mapping[str, Path | str | bytes],
     seconds: float = SECONDS,
+    fill: Callable[[Path], None] | None = None,
+    look: Callable[[Path], Any] | None = None,
     **arguments: Any,
 ) -> Done:
     """Let the room do one job on copies of ``files`` and return how it ended.
 
-    A path brings in a file or a folder, text and bytes become a file.  Raises TooLarge for what a
-    room does not take in, SandboxMissingError where a sandbox is required and none works.
+    A path brings in a file or a folder, text and bytes become a file.  ``fill`` may add more to
+    the job's folder before, ``look`` sees it afterwards: what it returns is in ``seen``.  Raises
+    TooLarge for what a room does not take in, SandboxMissingError where a sandbox is required and
+    none works.
     """
     room = _room()
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=room.folder))
     try:
         for name, content in files.items():
             _bring(content, folder / name)
-        return room.ask(kind, folder, arguments, seconds)
+        if fill:
+            fill(folder)
+        done = room.ask(kind, folder, arguments, seconds)
+        return replace(done, seen=look(folder)) if look else done
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

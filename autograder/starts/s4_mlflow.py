@@ -310,7 +310,7 @@ def model_files(model: str, run: str, *, signed: bool = True) -> dict[str, str]:
             "        path: artifacts/weights.json\n        uri: weights.json\n"
             "    env:\n      virtualenv: python_env.yaml\n"
             "    loader_module: mlflow.pyfunc.loaders.code_model\n"
-            "    model_code_path: model.py\n    python_version: 3.12.0\n    streamable: false\n"
+            "    model_code_path: model.py\n    streamable: false\n"
             f"mlflow_version: 3.17.2\nmodel_id: {model}\nmodel_uuid: {model}\nrun_id: {run}\n"
             + (signature if signed else "")
             + "utc_time_created: '2024-03-04 08:00:00.000000'\n"
