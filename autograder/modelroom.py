@@ -324,7 +324,7 @@ def _do(folder: Path) -> None:
     except BaseException as error:
         first = (str(error).strip().splitlines() or [""])[0]
         outcome["problem"] = f"{type(error).__name__}: {first}"[:300]
-    Path("result.json").write_text(json.dumps(outcome, default=str), "utf-8")
+    (folder / "result.json").write_text(json.dumps(outcome, default=str), "utf-8")
 
 
 def _predict(folder: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -116,11 +116,24 @@ def stop_servers() -> None:
 
 
 def prepare() -> None:
-    """Begin to import MLflow's server in the background, so that the first one starts sooner."""
+    """Begin to import MLflow's server in the background, so that the first one starts sooner.
+
+    It also sees to it that commands in cells find this environment's ``python`` and ``mlflow``,
+    and that no proxy stands between this machine and itself.
+    """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    _extend("PATH", str(Path(sys.executable).parent), os.pathsep)
+    for name in ("NO_PROXY", "no_proxy"):
+        _extend(name, HOST, ",")
     _watch_cells()
     _nursery.start()
+
+
+def _extend(name: str, entry: str, separator: str) -> None:
+    entries = [e for e in os.environ.get(name, "").split(separator) if e]
+    if entry not in entries:
+        os.environ[name] = separator.join([entry, *entries])
 
 
 def _start(key: str, command: dict[str, Any], health: str, what: str) -> str:
