@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib
 import json
 import os
 import select
@@ -365,13 +366,27 @@ _nursery = _Nursery()
 # --- The nursery -------------------------------------------------------------------------------
 
 
+_HEAVY = (
+    "mlflow.pyfunc.loaders.code_model",
+    "mlflow.pyfunc.model",
+    "mlflow.pyfunc.scoring_server",
+    "mlflow.server.fastapi_app",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+)
+
+
 def main() -> None:
     """Import MLflow's servers, then start and stop them on request until standard input ends."""
     request, answer = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    import uvicorn  # noqa: F401
+    for name in _HEAVY:
+        importlib.import_module(name)
 
     children: set[int] = set()
     print("{}", file=answer, flush=True)

@@ -925,7 +925,9 @@ check.serves_elsewhere(work / "9-serve")
 ### BEGIN SOLUTION
 script = Path("work/10-lineage/flight-delays/train.py")
 train = script.read_text()
-train = train.replace("import mlflow\n", "import hashlib\nfrom pathlib import Path\n\nimport mlflow\n")
+train = train.replace(
+    "import mlflow\n", "import hashlib\nfrom pathlib import Path\n\nimport mlflow\n"
+)
 train = train.replace(
     '    mlflow.log_metric("valid_auc", valid_auc)\n',
     '    mlflow.log_metric("valid_auc", valid_auc)\n'

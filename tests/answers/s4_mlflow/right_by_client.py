@@ -66,7 +66,7 @@ import mlflow
 
 
 class Refused(Exception):
-    """The challenger stays where it is."""
+    pass
 
 
 def auc(client, version):

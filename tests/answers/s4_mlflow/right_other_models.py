@@ -112,7 +112,8 @@ pins = [f"    - {p}=={installed(p)}" for p in ("mlflow", "pandas", "scikit_learn
 train = (project / "train.py").read_text()
 train = train.replace("/home/ana/flight-delays/", "")
 train = train.replace("import pandas", "import sys\nimport mlflow\nimport pandas")
-train = train.replace("alpha=0.001", "alpha=float(sys.argv[1]), random_state=int(float(sys.argv[2]))")
+given = "alpha=float(sys.argv[1]), random_state=int(float(sys.argv[2]))"
+train = train.replace("alpha=0.001", given)
 train += 'mlflow.log_metric("valid_auc", valid_auc)\n'
 (project / "train.py").write_text(train)
 """,

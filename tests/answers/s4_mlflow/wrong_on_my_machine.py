@@ -34,7 +34,8 @@ MlflowClient().set_registered_model_alias("late-flights", "champion", "1")
 %env MLFLOW_TRACKING_URI={tracking_server("work/10-lineage")}
 script = Path("work/10-lineage/flight-delays/train.py")
 train = script.read_text()
-train = train.replace("import mlflow\n", "import hashlib\nfrom pathlib import Path\n\nimport mlflow\n")
+imports = "import hashlib\nfrom pathlib import Path\n\nimport mlflow\n"
+train = train.replace("import mlflow\n", imports)
 train = train.replace(
     '    mlflow.log_metric("valid_auc", valid_auc)\n',
     '    mlflow.log_metric("valid_auc", valid_auc)\n'
