@@ -52,10 +52,16 @@ dvc pull -q
 """,
     "pipeline": r"""%%bash
 cd work/6-pipeline/flight-delays
-dvc stage add -q -n split -d data -d src/split.py -p split.train,split.test -o build/train.csv -o build/test.csv python src/split.py
-dvc stage add -q -n featurize -d src -d build/train.csv -d build/test.csv -o build/features/train.csv -o build/features/test.csv python3 src/featurize.py
-dvc stage add -q -n train -d build/features/train.csv -d src/train.py -p train -o build/model.json "python src/train.py"
-dvc stage add -q -n evaluate -d build/features/test.csv -d build/model.json -d src/evaluate.py -o build/predictions.csv -M metrics.json --plots build/roc.csv --plots build/promise.svg python src/evaluate.py
+dvc stage add -q -n split -d data -d src/split.py -p split.train,split.test \
+   -o build/train.csv -o build/test.csv python src/split.py
+dvc stage add -q -n featurize -d src -d build/train.csv -d build/test.csv \
+   -o build/features/train.csv -o build/features/test.csv python3 \
+   src/featurize.py
+dvc stage add -q -n train -d build/features/train.csv -d src/train.py -p train \
+   -o build/model.json "python src/train.py"
+dvc stage add -q -n evaluate -d build/features/test.csv -d build/model.json \
+   -d src/evaluate.py -o build/predictions.csv -M metrics.json \
+   --plots build/roc.csv --plots build/promise.svg python src/evaluate.py
 dvc repro -q
 git add -A
 git commit -q -m "Add the pipeline"

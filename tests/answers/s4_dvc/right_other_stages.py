@@ -1,4 +1,4 @@
-"""Five stages with names of their own, variables, a working folder, metrics and plots at the top."""
+"""Five stages with other names, variables, a working folder, metrics and plots at the top."""
 
 CELLS = {
     "pipeline": r"""%%bash
