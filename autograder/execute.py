@@ -8,15 +8,20 @@ runs in the learner's.  The two share nothing but the folder the evidence lies i
 from __future__ import annotations
 
 import contextlib
+import json
 import math
+import os
+import platform
+import re
+import stat
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
+import zmq
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from nbclient.util import ensure_async, run_sync
@@ -30,6 +35,14 @@ from autograder.verdict import WANTED
 from autograder.warm import WarmParent, WarmParentError
 
 _READY_SECONDS = 60.0
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+# What a kernel says at once; a larger message ends its connection before it fills our memory.
+_MESSAGE_BYTES = 32 << 20
+_SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "error")
+
+
+# Since Linux 5.14 the system's limit counts what is in the sandbox, before, all of its user's.
+_COUNTED_APART = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (5, 14)
 # What command line tools need where nobody is logged in and only /tmp can be written.
 _TOOLS = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -49,6 +62,7 @@ class Budget:
     memory: int = 3 << 30
     processes: int = 250
     disk: int = 1 << 30
+    files: int = 50_000
     output: int = 2 << 20
 
     def limits(self) -> dict[str, int]:
@@ -57,7 +71,7 @@ class Budget:
             "memory": 2 * self.memory,
             "file_size": self.disk // 2,
             "open_files": 1024,
-            "processes": 4 * self.processes,
+            "processes": (2 if _COUNTED_APART else 4) * self.processes,
             "core": 0,
         }
 
@@ -76,7 +90,13 @@ class Workshop:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        common = {**self.environment, "NBGRADER_EXECUTION": "autograde", "LANG": "C.UTF-8"}
+        common = {
+            **self.environment,
+            "NBGRADER_EXECUTION": "autograde",
+            "LANG": "C.UTF-8",
+            # Plugins of the course's own tests are of no use to a learner's; they cost a second.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         self.learner = WarmParent(
             "learner",
             self.room,
@@ -122,6 +142,7 @@ class _Kernel:
         if self.km is not None:
             return
         self.km = self.parent.manager()
+        self.km.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_BYTES)
         await ensure_async(self.km.start_kernel(cwd=str(self.folder)))
         self.kc = self.km.client()
         self.kc.start_channels()
@@ -132,6 +153,8 @@ class _Kernel:
             self.kc.kernel_info()
             with contextlib.suppress(Exception):
                 await ensure_async(self.kc.shell_channel.get_msg(timeout=1))
+                # The channel for outputs connects by itself; before it has, they get lost.
+                await ensure_async(self.kc.iopub_channel.get_msg(timeout=1))
                 return
             if time.monotonic() > deadline or not await ensure_async(self.km.is_alive()):
                 raise DeadKernelError(f"the {self.parent.name}'s kernel did not start")
@@ -144,6 +167,10 @@ class _Kernel:
         if km is not None:
             with contextlib.suppress(Exception):
                 await ensure_async(km.shutdown_kernel(now=True))
+
+
+class GraderError(RuntimeError):
+    """The grader itself failed; no score follows from it."""
 
 
 class TrustedExecute(Execute):
@@ -172,7 +199,7 @@ class TrustedExecute(Execute):
         self.reset_execution_trackers()
         self.learner = _Kernel(self.workshop.learner, folder)
         self.judge = _Kernel(self.workshop.judge, folder)
-        self.spent, self.deaths, self.stopped = 0.0, 0, ""
+        self.spent, self.judged, self.deaths, self.stopped = 0.0, 0.0, 0, ""
         watch = _Watch(self.workshop.learner, self.workshop.room, self.budget)
         try:
             with watch:
@@ -196,21 +223,67 @@ class TrustedExecute(Execute):
             if self.learner_runs:
                 await self._by_learner(nb, cell, index)
         elif meta.get("grade") or not self.learner_runs:
-            await self._by_judge(cell, index)
+            await self._by_judge(nb, cell, index)
         else:
             await self._by_learner(nb, cell, index)
             shown = cell.outputs
-            await self._by_judge(cell, index)
+            await self._by_judge(nb, cell, index)
             # What a set-up cell shows is for the learner; the judge's copy says the same.
             cell.outputs = shown or cell.outputs
 
-    async def _by_judge(self, cell: NotebookNode, index: int) -> None:
-        self.timeout = math.ceil(self.budget.check)
+    async def _by_judge(self, nb: NotebookNode, cell: NotebookNode, index: int) -> None:
+        # All checks together have an end, too: evidence can be made so that each one takes long.
+        left = self.budget.notebook + self.budget.check - self.judged
+        if left <= 0:
+            self._mark(cell, "CellTimeoutError", "not judged: the evidence takes too long to read")
+            return
+        self.timeout = max(1, math.ceil(min(self.budget.check, left)))
+        began = time.monotonic()
         try:
-            await self._in(self.judge, cell, index)
+            with self._still():
+                await self._in(self.judge, cell, index)
         except (DeadKernelError, WarmParentError) as error:
-            await self.judge.end()
             self._mark(cell, "CheckDiedError", f"the check's own process ended: {error}")
+            await self._anew(self.judge, nb, index)
+        finally:
+            self.judged += time.monotonic() - began
+        self._refuse_failed_setup(cell)
+        if _timed_out(cell):
+            note = f"a check could not read its evidence within {self.timeout} s"
+            self._note(note)
+            cell.outputs[-1].evalue = note
+            if not await self._answers(self.judge):
+                await self._anew(self.judge, nb, index)
+
+    def _refuse_failed_setup(self, cell: NotebookNode) -> None:
+        """Raise GraderError if the grader's own set-up failed, or its sandbox inside a check.
+
+        No learner's line runs there.  Without it no check could be right, so this must end as a
+        failure of the grader, never as zero points of a student.
+        """
+        check = cell.metadata.nbgrader.get("grade")
+        for output in cell.outputs:
+            if output.output_type == "error" and (
+                not check or output.ename == "SandboxMissingError"
+            ):
+                raise GraderError(
+                    f"cell {cell.metadata.nbgrader.grade_id} fails in the grader's own kernel: "
+                    f"{output.ename}: {output.evalue}"
+                )
+
+    @contextlib.contextmanager
+    def _still(self) -> Iterator[None]:
+        """Hold every process of the learner while the judge looks.
+
+        What a check reads then stays what it is until the check has ended, and a hundred busy
+        processes cannot make it late.
+        """
+        parent = self.workshop.learner
+        parent.hold(True)
+        try:
+            yield
+        finally:
+            parent.hold(False)
 
     async def _by_learner(self, nb: NotebookNode, cell: NotebookNode, index: int) -> None:
         if not self.stopped and self.spent >= self.budget.notebook:
@@ -224,13 +297,16 @@ class TrustedExecute(Execute):
         try:
             await self._in(self.learner, cell, index)
         except (DeadKernelError, WarmParentError):
-            await self._after_death(nb, cell, index)
+            await self._after_death(nb, cell, index, "the cell ended its kernel")
+        except Exception:
+            # A learner's kernel can say anything on its channels, also what no client can read.
+            await self._after_death(nb, cell, index, "the cell made its kernel send nonsense")
         finally:
             self.spent += time.monotonic() - began
-        if any(o.get("ename") == "CellTimeoutError" for o in cell.outputs):
-            await self._after_timeout(cell)
+        if _timed_out(cell):
+            await self._after_timeout(nb, cell, index)
 
-    async def _after_timeout(self, cell: NotebookNode) -> None:
+    async def _after_timeout(self, nb: NotebookNode, cell: NotebookNode, index: int) -> None:
         """A loop costs its limit once: the rest of the notebook gets a quarter of it in all."""
         note = f"a cell ran longer than {self.timeout} s and was stopped"
         self._note(note)
@@ -238,10 +314,12 @@ class TrustedExecute(Execute):
         left = min(self.budget.notebook - self.spent, self.budget.cell / 4)
         self.spent = self.budget.notebook - left
         if not await self._answers(self.learner):
-            await self.learner.end()
+            await self._anew(self.learner, nb, index)
 
     async def _answers(self, kernel: _Kernel) -> bool:
         """Tell whether a kernel that was interrupted listens again."""
+        if kernel.kc is None:
+            return False
         kernel.kc.kernel_info()
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:
@@ -251,47 +329,64 @@ class TrustedExecute(Execute):
                     return True
         return False
 
-    async def _after_death(self, nb: NotebookNode, cell: NotebookNode, index: int) -> None:
+    async def _after_death(
+        self, nb: NotebookNode, cell: NotebookNode, index: int, reason: str
+    ) -> None:
         """Give a notebook whose kernel died one more, so that later tasks still count."""
-        await self.learner.end()
-        reason = self.watch.reason or "the cell ended its kernel"
+        reason = self.watch.reason or reason
         self._mark(cell, "KernelDied", reason)
         self._note(reason)
         self.deaths += 1
         if self.watch.reason or self.deaths > 1:
+            await self.learner.end()
             self._stop(reason)
             return
+        await self._anew(self.learner, nb, index)
+
+    async def _anew(self, kernel: _Kernel, nb: NotebookNode, index: int) -> None:
+        """Replace a kernel, and run the set-up cells that its successor needs."""
+        await kernel.end()
+        cell = nb.cells[index]
+        self.timeout = math.ceil(self.budget.cell)
         for other in nb.cells[:index]:
             meta = other.metadata.get("nbgrader", {})
             if meta.get("locked") and not meta.get("grade") and other.cell_type == "code":
                 try:
-                    await self._in(self.learner, NotebookNode(other), index)
-                except (DeadKernelError, WarmParentError):
-                    self._stop(reason)
+                    await self._in(kernel, NotebookNode(other), index)
+                except Exception:
+                    await kernel.end()
+                    if kernel is self.learner:
+                        self._stop("its kernel could not be started again")
+                finally:
+                    # nbclient puts the cell it has run at the index it was given.
+                    nb.cells[index] = cell
 
     async def _in(self, kernel: _Kernel, cell: NotebookNode, index: int) -> None:
         await kernel.ready()
         self.km, self.kc = kernel.km, kernel.kc
-        self._output_bytes = 0
+        self._output_bytes, self._idle = 0, False
         try:
             await self.async_execute_cell(cell, index, store_history=True)
         finally:
             self.km = self.kc = None
+        if not self._idle and not _timed_out(cell):
+            self._note("a cell's output broke off: too much in one piece, or its channel was cut")
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
         """Take a message from a kernel, up to the limit on output."""
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
-            size = _size(msg["content"])
+        if msg["msg_type"].startswith("comm_"):
+            return None
+        content, size = _plain(msg["content"])
+        if msg["msg_type"] in _SHOWN:
             before, self._output_bytes = self._output_bytes, self._output_bytes + size
             if self._output_bytes > self.budget.output:
                 if before <= self.budget.output:
                     self._note(f"a cell wrote more than {self.budget.output >> 20} MB; cut there")
                 return None
-        if msg["msg_type"].startswith("comm_"):
-            return None
-        return super().process_message(msg, cell, cell_index)
+        self._idle = self._idle or content.get("execution_state") == "idle"
+        return super().process_message({**msg, "content": content}, cell, cell_index)
 
     def _mark(self, cell: NotebookNode, ename: str, evalue: str) -> None:
         cell.outputs = [new_output("error", ename=ename, evalue=evalue, traceback=[evalue])]
@@ -334,57 +429,135 @@ class _Watch:
                 return
 
     def _tree(self) -> str:
-        memory = count = 0
-        try:
-            processes = psutil.Process(self.parent.pid).children(recursive=True)
-        except psutil.Error:
-            return ""
-        for process in processes:
-            with contextlib.suppress(psutil.Error), process.oneshot():
-                info = process.memory_info()
-                memory += info.rss - getattr(info, "shared", 0)
-                count += process.num_threads()
+        processes, count = _descendants(self.parent.pid, self.budget.processes)
         if count > self.budget.processes:
             return f"it ran more than {self.budget.processes} processes and threads at once"
+        memory = 0
+        for pid in processes:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                memory += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
         # Forked processes share pages, which the sum counts again for each: look closely then.
         if memory > self.budget.memory and sum(map(_pss, processes)) > self.budget.memory:
             return f"it used more than {self.budget.memory / (1 << 30):.1f} GB of memory"
         return ""
 
     def _disk(self) -> str:
-        used = 0
-        for path in _files(self.room):
-            with contextlib.suppress(OSError):
-                used += path.lstat().st_blocks * 512
-        if used > self.budget.disk:
-            return f"it wrote more than {self.budget.disk >> 20} MB to disk"
+        used = files = 0
+        try:
+            for info in (*_below(self.room), *_below(self.parent.ipc), *self._unnamed()):
+                used, files = used + info.st_blocks * 512, files + 1
+                if used > self.budget.disk:
+                    return f"it wrote more than {self.budget.disk >> 20} MB into files"
+                if files > self.budget.files:
+                    return f"it made more than {self.budget.files} files"
+        except OSError as error:
+            # A folder that cannot be listed could hide any amount.
+            return f"it made a folder that cannot be read ({error.strerror})"
         return ""
 
+    def _unnamed(self) -> Iterator[os.stat_result]:
+        return _held(_descendants(self.parent.pid, self.budget.processes)[0])
 
-def _pss(process: psutil.Process) -> int:
+
+def _descendants(pid: int, most: int) -> tuple[list[int], int]:
+    """Return the processes below one, and how many threads they are; stops beyond ``most``.
+
+    Amid a fork bomb, a look at every process of the machine would take longer than the bomb.
+    """
+    found: list[int] = []
+    threads = 0
+    todo = [pid]
+    while todo and threads <= most:
+        current = todo.pop()
+        try:
+            tasks = [task.name for task in Path(f"/proc/{current}/task").iterdir()]
+        except OSError:
+            continue
+        found.append(current)
+        threads += len(tasks)
+        for task in tasks:
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{current}/task/{task}/children").read_text()
+                todo += map(int, text.split())
+    return found, threads
+
+
+def _below(folder: Path) -> Iterator[os.stat_result]:
+    """Yield what is in a folder; one that vanishes meanwhile counts as empty."""
+    todo = [str(folder)]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                    with contextlib.suppress(FileNotFoundError):
+                        yield entry.stat(follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+
+
+def _held(processes: list[int]) -> Iterator[os.stat_result]:
+    """Yield files that have no name any more, on disk or in memory, but are open: they count."""
+    seen = set()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{process}/fd"):
+                with contextlib.suppress(OSError):
+                    info = Path(entry.path).stat()
+                    unnamed = stat.S_ISREG(info.st_mode) and not info.st_nlink
+                    if unnamed and (info.st_dev, info.st_ino) not in seen:
+                        seen.add((info.st_dev, info.st_ino))
+                        yield info
+
+
+def _pss(pid: int) -> int:
     """Return a process's share of memory in bytes, shared pages divided among their users."""
     with contextlib.suppress(OSError, ValueError):
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0
 
 
-def _files(folder: Path) -> list[Path]:
-    try:
-        return list(folder.rglob("*"))
-    except OSError:
-        return []
+def _timed_out(cell: NotebookNode) -> bool:
+    return any(o.get("ename") == "CellTimeoutError" for o in cell.outputs)
 
 
-def _size(content: Any) -> int:
-    if isinstance(content, str):
-        return len(content)
-    if isinstance(content, dict):
-        return sum(_size(v) for v in content.values())
-    if isinstance(content, list):
-        return sum(_size(v) for v in content)
-    return 8
+def _plain(content: Any) -> tuple[dict[str, Any], int]:
+    """Return a message's content in a form that every later reader can take, and its size.
+
+    A kernel's honest messages come through as they are.  Raises ValueError or RecursionError
+    for what is no data at all.
+    """
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    plain = json.loads(text)
+    if not isinstance(plain, dict):
+        raise ValueError("a message without content")
+    if "data" in plain:
+        data = plain["data"] if isinstance(plain["data"], dict) else {}
+        kept = {k: v for k, v in data.items() if isinstance(v, str) or k.endswith("json")}
+        plain |= {"data": kept, "metadata": _measures(plain.get("metadata"))}
+    for name in ("text", "ename", "evalue"):
+        if name in plain:
+            plain[name] = str(plain[name])
+    if "traceback" in plain:
+        plain["traceback"] = [str(line) for line in plain["traceback"] or ()]
+    if not isinstance(plain.get("execution_count", 0), int):
+        plain["execution_count"] = None
+    # Every message costs something, an empty one as well.
+    return plain, len(text) + 200
+
+
+def _measures(metadata: Any) -> dict[str, Any]:
+    """Keep the width and height of pictures: numbers, which no page can mistake for markup."""
+    if not isinstance(metadata, dict):
+        return {}
+    return {
+        kind: {k: v for k, v in values.items() if isinstance(v, int | float)}
+        for kind, values in metadata.items()
+        if isinstance(values, dict)
+    }
 
 
 __all__ = ["Budget", "TrustedExecute", "Workshop"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -14,6 +17,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from traitlets import List
 from traitlets.config import Config
 
 from autograder.submission import without_hidden
@@ -23,6 +27,9 @@ _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
 
 class HideHiddenTests(NbGraderPreprocessor):
     """Take the hidden part out of check cells, and tracebacks that would quote it."""
+
+    # Exporters offer this to every step; a step that does not know it makes them warn.
+    display_data_priority = List().tag(config=True)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
@@ -56,6 +63,30 @@ def exporter() -> HTMLExporter:
     return html
 
 
+def without_foreign_scripts(html: str) -> str:
+    """Return a page in which no script runs but the template's own.
+
+    A notebook's text and outputs come along as they are, also a script, and whoever opens the page
+    would run it.  The browser is told which ones are meant: those in the page's head.
+    """
+    head, _, _ = html.partition("<body")
+    inline = re.findall(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", head, re.DOTALL)
+    allowed = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for text in inline
+    ]
+    # MathJax loads its parts from its own folder.
+    allowed += [url.rpartition("/")[0] + "/" for url in re.findall(r"src=\"(https:[^\"?]+)", head)]
+    scripts = " ".join(allowed) or "'none'"
+    policy = (
+        f"default-src 'none'; script-src {scripts}; "
+        "style-src 'unsafe-inline'; img-src data:; font-src data: https:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return html.replace("<head>", f"<head>\n{meta}", 1)
+
+
 def write_feedback(
     students: list[str], *, lab: str, autograded: Path, feedback: Path, db_url: str, jobs: int = 1
 ) -> list[Path]:
@@ -71,7 +102,15 @@ def _one(student: str, *, lab: str, autograded: Path, feedback: Path, db_url: st
     nb = nbformat.read(autograded / student / lab / f"{lab}.ipynb", 4)
     names = {"notebook": lab, "assignment": lab, "student": student, "db_url": db_url}
     resources = {"nbgrader": names, "unique_key": lab, "metadata": {"name": lab}}
-    html, _ = exporter().from_notebook_node(nb, resources)
+    try:
+        html, _ = exporter().from_notebook_node(nb, resources)
+    except Exception:
+        # Something in this notebook cannot be shown; the scores can, and the class goes on.
+        for cell in nb.cells:
+            if not cell.metadata.get("nbgrader", {}).get("grade"):
+                cell.outputs = [] if cell.cell_type == "code" else cell.get("outputs")
+        html, _ = exporter().from_notebook_node(nb, resources)
+    html = without_foreign_scripts(html)
     goal = feedback / student / lab / f"{lab}.html"
     goal.parent.mkdir(parents=True, exist_ok=True)
     temporary = goal.with_suffix(".writing")

@@ -22,6 +22,8 @@ from typing import Any
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG = 1
+# Set by who tests what holds without the second wall, as on older kernels.
+NO_LANDLOCK = "AUTOGRADER_NO_LANDLOCK"
 # Libraries must not start threads before the fork; they read these at import.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), "1"
@@ -92,6 +94,9 @@ class _Parent:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(command["pid"], command["signal"])
                 return {}
+            case "hold" | "go_on" as wish:
+                self.hold(wish == "hold")
+                return {}
             case "sweep":
                 return {"left": self.sweep()}
             case "ping":
@@ -121,13 +126,22 @@ class _Parent:
                     self.alive.discard(pid)
                     self.ended[pid] = os.waitstatus_to_exitcode(status)
 
+    def hold(self, still: bool) -> None:
+        """Stop or continue every other process of this sandbox, all at one instant."""
+        if os.environ.get("AUTOGRADER_CONFINED"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(-1, signal.SIGSTOP if still else signal.SIGCONT)
+
     def sweep(self) -> int:
-        """End every process of this sandbox but this one, and empty its ``/tmp``."""
+        """End every process of this sandbox but this one, and remove what they left.
+
+        Returns how much is left all the same; the caller then does without this sandbox.
+        """
         if not os.environ.get("AUTOGRADER_CONFINED"):
             for pid in self.alive:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
-            self._empty_tmp()
+            _empty_memory()
             return 0
         for _ in range(50):
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -142,23 +156,34 @@ class _Parent:
                 break
             time.sleep(0.02)
         self.ended.clear()
-        self._empty_tmp()
-        return len(left)
-
-    def _empty_tmp(self) -> None:
-        """Empty ``/tmp`` where it is the sandbox's own."""
-        if os.environ.get("TMPDIR") != "/tmp":
-            return
-        for entry in Path("/tmp").iterdir():
-            if not os.path.ismount(entry):
-                with contextlib.suppress(OSError):
-                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else (
-                        entry.unlink()
-                    )
+        return len(left) + _empty_memory() + _segments()
 
 
-def _processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+def _empty_memory() -> int:
+    """Empty ``/tmp`` and ``/dev/shm`` where they are the sandbox's own; return what stays."""
+    if os.environ.get("TMPDIR") != "/tmp":
+        return 0
+    left = 0
+    for entry in (*Path("/tmp").iterdir(), *Path("/dev/shm").iterdir()):
+        if os.path.ismount(entry):
+            continue
+        try:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        except (OSError, RecursionError):
+            left += 1
+    return left
+
+
+def _segments() -> int:
+    """Count shared memory, semaphores and queues of System V, which outlive their processes."""
+    count = 0
+    for kind in ("shm", "sem", "msg"):
+        with contextlib.suppress(OSError):
+            count += len(Path(f"/proc/sysvipc/{kind}").read_text().splitlines()) - 1
+    return count
 
 
 def become_kernel(command: dict[str, Any]) -> None:
@@ -173,6 +198,8 @@ def become_kernel(command: dict[str, Any]) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _limit(command["limits"])
     if writable := command.get("writable"):
+        # Whoever watches over the limits must get a turn, also amid a thousand busy processes.
+        os.nice(10)
         _confine(writable)
     sys.argv = ["ipykernel", *command["arguments"]]
     from ipykernel.kernelapp import IPKernelApp
@@ -199,6 +226,8 @@ def _limit(limits: dict[str, int]) -> None:
 
 def _confine(writable: list[str]) -> None:
     """Add Landlock where the kernel has it: no signal and no socket leaves the kernel's domain."""
+    if os.environ.get(NO_LANDLOCK):
+        return
     try:
         import sandlock
     except Exception:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import os
+import select
 import shutil
 import signal
 import site
@@ -22,8 +24,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import autograder
-import flights
+# How much may lie in a sandbox's own /tmp, and as much again in its /dev/shm: both are memory.
+MEMORY_FILES = 512 << 20
 
 # Set by the grader: with it, a missing sandbox is an error and not a shrug.
 REQUIRED = "AUTOGRADER_SANDBOX"
@@ -209,11 +211,17 @@ def python(
     folder: Path,
     limits: Limits | None = None,
     stdin: str = "",
+    environment: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
 ) -> Completed:
     """Run this environment's Python on a learner's files, see `run`."""
     return run(
-        [sys.executable, *arguments], folder=folder, limits=limits, stdin=stdin, readable=readable
+        [sys.executable, *arguments],
+        folder=folder,
+        limits=limits,
+        stdin=stdin,
+        environment=environment,
+        readable=readable,
     )
 
 
@@ -251,6 +259,10 @@ def available() -> bool:
 
 _NAMESPACES = (
     "--unshare-user",
+    # Run by root, bubblewrap keeps root's capabilities: inside, a learner could mount what is
+    # read-only anew as writable, and change the grader itself on the machine.
+    "--cap-drop",
+    "ALL",
     "--unshare-ipc",
     "--unshare-uts",
     "--unshare-cgroup-try",
@@ -276,6 +288,9 @@ def bwrap(
     processes, because only then can it build sandboxes of its own inside.
     """
     line = ["bwrap", *_NAMESPACES, "--hostname", "sandbox", "--clearenv"]
+    if trusted and os.geteuid() == 0:
+        # Without it the kernel lets nobody who runs as root make a sandbox inside this one.
+        line += ["--cap-add", "CAP_SETFCAP"]
     line += [] if network else ["--unshare-net"]
     for name, value in env.items():
         line += ["--setenv", name, value]
@@ -287,11 +302,17 @@ def bwrap(
     for path in _ETC:
         line += ["--ro-bind-try", path, path]
     line += ["--bind", "/proc", "/proc"] if trusted else ["--unshare-pid", "--proc", "/proc"]
-    line += ["--dev", "/dev", "--tmpfs", "/tmp", "--dir", env["HOME"]]
+    # What lies in memory is counted by no process: these two are the only places for it.
+    line += ["--dev", "/dev"]
+    for place in ("/tmp", "/dev/shm"):
+        line += ["--size", str(MEMORY_FILES), "--tmpfs", place]
+    line += ["--dir", env["HOME"]]
     for path in (*environment_paths(), *map(str, readable)):
         line += ["--ro-bind-try", path, path]
     for path in writable:
         line += ["--bind", str(path), str(path)]
+    # Else the next submission's kernel might find settings that this one left in, say, /etc.
+    line += ["--remount-ro", "/dev", "--remount-ro", "/"]
     return [*line, "--chdir", str(chdir), "--"]
 
 
@@ -299,7 +320,11 @@ def bwrap(
 def environment_paths() -> tuple[str, ...]:
     """Return what Python needs to run: interpreter, packages, this course's two packages."""
     candidates = [sys.prefix, sys.base_prefix, *site.getsitepackages()]
-    candidates += [str(Path(m.__file__).parent) for m in (autograder, flights) if m.__file__]
+    for package in ("autograder", "flights"):
+        # Found, not imported: pandas would cost every check a second.
+        spec = importlib.util.find_spec(package)
+        found = list(spec.submodule_search_locations or ()) if spec else []
+        candidates += [str(Path(folder).resolve()) for folder in found]
     resolved = str(Path(sys.executable).resolve().parent.parent)
     seen: list[str] = []
     for path in [*candidates, resolved]:
@@ -318,6 +343,8 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
+        # The checkout this code runs from, also where another one is installed.
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         "OMP_NUM_THREADS": "1",
         **(extra or {}),
     }
@@ -339,9 +366,28 @@ def prlimit(limits: Limits) -> list[str]:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """End a command and all it started; bubblewrap's own death ends its whole namespace."""
+    below = _watched_children(process.pid)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # The namespace dies a moment after bubblewrap, and may write or answer until it has: its
+    # first process is gone only when all others are.
+    deadline = time.monotonic() + 5
+    for descriptor in below:
+        select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        os.close(descriptor)
+
+
+def _watched_children(pid: int) -> list[int]:
+    """Return a descriptor for each child of a process that becomes readable when it has ended."""
+    found = []
+    # Absent where there is no Linux; then there is no namespace to wait for either.
+    with contextlib.suppress(OSError, AttributeError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for child in children:
+            with contextlib.suppress(OSError):
+                found.append(os.pidfd_open(int(child)))
+    return found
 
 
 def _tail(stream, limit: int) -> str:  # type: ignore[no-untyped-def]

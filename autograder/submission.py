@@ -54,7 +54,7 @@ def read_submission(path: Path) -> NotebookNode:
 
 
 def _missing(path: Path) -> str:
-    others = sorted(p.name for p in path.parent.glob("*.ipynb"))[:5]
+    others = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() == ".ipynb")[:5]
     found = f" What is there: {', '.join(others)}." if others else ""
     return (
         f"{path.name} is missing from the submission.{found} Hand in the notebook under the "
@@ -108,7 +108,8 @@ def _clean_cell(cell: Any) -> NotebookNode | None:
         "markdown": nbformat.v4.new_markdown_cell,
         "raw": nbformat.v4.new_raw_cell,
     }[cell["cell_type"]]
-    clean = make(source)
+    # Half a character is legal in JSON and in no file.
+    clean = make(source.encode("utf-8", "replace").decode())
     if grade_id := _grade_id(cell):
         clean.metadata.nbgrader = {"grade_id": grade_id}
     return clean
@@ -140,7 +141,8 @@ def merge(submitted: NotebookNode, source: NotebookNode) -> tuple[NotebookNode, 
             merged.append(_take(cell, own[grade_id], notes))
         else:
             if grade_id in seen:
-                notes.append(f"Cell {grade_id} is there twice; the last one counts.")
+                note = f"Cell {grade_id} is there twice; the last one counts."
+                notes += [note] if note not in notes else []
             merged.append(cell)
     merged.reverse()
     _put_back(merged, own, seen, notes)

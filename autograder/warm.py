@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,8 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Unicode
 
 from autograder import sandbox
+from autograder.forkserver import NO_LANDLOCK
+from autograder.staging import remove_tree
 
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 10.0
@@ -64,10 +65,11 @@ class WarmParent:
         """Start the server and wait until its imports are done; does nothing if it runs."""
         if self.alive:
             return self
-        env = sandbox.clean_environment({**self.environment, "PYTHONPATH": ""})
+        env = sandbox.clean_environment(self.environment)
         command = [sys.executable, "-P", "-m", "autograder.forkserver", *self.modules]
         if self.confined:
             env |= {"HOME": "/tmp/home", "TMPDIR": "/tmp"}
+            env |= {NO_LANDLOCK: "1"} if os.environ.get(NO_LANDLOCK) else {}
             if not self.trusted:
                 env["AUTOGRADER_CONFINED"] = "1"
             walls = sandbox.bwrap(
@@ -94,7 +96,8 @@ class WarmParent:
     @property
     def alive(self) -> bool:
         """True while the server process runs."""
-        return self.process is not None and self.process.poll() is None
+        process = self.process
+        return process is not None and process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -103,23 +106,26 @@ class WarmParent:
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send one command and return the answer; raises WarmParentError if none comes."""
-        if not self.alive:
+        # Whoever watches over the limits may end the parent at any moment, in another thread.
+        process = self.process
+        if process is None or process.poll() is not None or process.stdin is None:
             raise WarmParentError(f"{self.name}: the warm parent has ended")
-        assert self.process and self.process.stdin
         try:
-            self.process.stdin.write(json.dumps(command).encode() + b"\n")
-            self.process.stdin.flush()
-        except OSError as error:
+            process.stdin.write(json.dumps(command).encode() + b"\n")
+            process.stdin.flush()
+            answer = self._read(_ANSWER_SECONDS)
+        except (OSError, ValueError, AttributeError) as error:
             raise WarmParentError(f"{self.name}: the warm parent has ended") from error
-        answer = self._read(_ANSWER_SECONDS)
         if "error" in answer:
             raise WarmParentError(f"{self.name}: {answer['error']}")
         return answer
 
     def _read(self, seconds: float) -> dict[str, Any]:
-        assert self.process and self.process.stdout
+        process = self.process
+        if process is None or process.stdout is None:
+            raise WarmParentError(f"{self.name}: the warm parent has ended")
         deadline = time.monotonic() + seconds
-        descriptor = self.process.stdout.fileno()
+        descriptor = process.stdout.fileno()
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
@@ -133,9 +139,16 @@ class WarmParent:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)
 
+    def hold(self, still: bool) -> None:
+        """Stop every process that kernels started, or let them go on; no parent, no process."""
+        if self.confined and self.alive:
+            with contextlib.suppress(WarmParentError):
+                self.ask(do="hold" if still else "go_on")
+
     def sweep(self) -> None:
         """End all that kernels left running; a parent that cannot is stopped with all of it."""
         if not self.alive:
+            self._empty_ipc()
             return
         try:
             clean = self.ask(do="sweep")["left"] == 0
@@ -143,24 +156,29 @@ class WarmParent:
             clean = False
         if not clean:
             self.stop()
+        self._empty_ipc()
+
+    def _empty_ipc(self) -> None:
         for entry in self.ipc.iterdir():
-            with contextlib.suppress(OSError):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if entry.is_dir() and not entry.is_symlink():
+                remove_tree(entry)
+            else:
+                entry.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End the server and, with its sandbox, every process below it."""
-        if self.process:
-            sandbox.kill_group(self.process)
-            for stream in (self.process.stdin, self.process.stdout):
+        process, self.process = self.process, None
+        if process:
+            sandbox.kill_group(process)
+            for stream in (process.stdin, process.stdout):
                 if stream:
-                    with contextlib.suppress(OSError):
+                    with contextlib.suppress(OSError, ValueError):
                         stream.close()
-            self.process = None
 
     def close(self) -> None:
         """Stop, and remove the socket folder."""
         self.stop()
-        shutil.rmtree(self.ipc, ignore_errors=True)
+        remove_tree(self.ipc)
 
     def manager(self) -> AsyncKernelManager:
         """Return a kernel manager whose kernel will be forked from this parent."""

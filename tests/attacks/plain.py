@@ -1,0 +1,128 @@
+"""The control: the same attacks against plain nbgrader.
+
+nbgrader runs a student's code with the rights of whoever grades, so it runs here in a sandbox of
+its own, with a course of its own; attacks that could still harm this machine are not run at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import autograder
+from autograder.paths import Course
+from tests.attacks import arena
+from tests.attacks.arena import LAB, SECRET
+from tests.attacks.attacks import Attack
+
+_WORKER = """
+import sys
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import PyFileConfigLoader
+root, settings, step, *names = sys.argv[1:]
+config = PyFileConfigLoader("nbgrader_config.py", settings).load_config()
+config.CourseDirectory.root = root
+config.Execute.timeout = 10
+api = NbGraderAPI(config=config)
+done = api.generate_assignment(*names) if step == "generate" else api.autograde(*names)
+print("DONE" if done["success"] else "FAILED " + str(done.get("error"))[-600:])
+"""
+_ADAS = "submitted_assignment.student_id = 'ada'"
+_SCORES = """
+select sum(coalesce(grade.manual_score, grade.auto_score)) from grade
+join submitted_notebook on grade.notebook_id = submitted_notebook.id
+join submitted_assignment on submitted_notebook.assignment_id = submitted_assignment.id
+where submitted_assignment.student_id = ?
+"""
+
+
+def run(attack: Attack, root: Path) -> str:
+    """Grade one attack with plain nbgrader and say in a few words what it gained or broke."""
+    if not attack.plain:
+        return "not run"
+    shutil.copytree(_graded_course(), root, symlinks=True)
+    course = Course(root)
+    arena.hand_in(attack, course)
+    before, score = arena.snapshot(course.submitted / "ada"), _score(course, "ada")
+    said = _nbgrader(course, "autograde", LAB, "eve")
+    harm = []
+    if (points := _score(course, "eve")) > 0:
+        harm.append(f"**{points:g} of {_most()} points**")
+    if not (course.submitted / "ada").exists() or before != arena.snapshot(
+        course.submitted / "ada"
+    ):
+        harm.append("**another's submission changed**")
+    if _score(course, "ada") != score:
+        harm.append("**another's score changed**")
+    if _reads(course, SECRET) or _reads(course, "data/weather.csv"):
+        harm.append("**secrets read**")
+    if (course.root / arena.MARK).exists():
+        harm.append("**ran a program**")
+    if "DONE" not in said:
+        harm.append("not graded, an error for the instructor")
+    return ", ".join(harm) or "no gain"
+
+
+def _reads(course: Course, secret: str) -> bool:
+    """Tell whether outputs of the attacker's graded notebook hold a secret."""
+    path = course.autograded / "eve" / LAB / f"{LAB}.ipynb"
+    if not path.is_file():
+        return False
+    with contextlib.suppress(ValueError, OSError):
+        cells = json.loads(path.read_text("utf-8", "replace"))["cells"]
+        return any(secret in json.dumps(c.get("outputs", [])) for c in cells)
+    return False
+
+
+def _most() -> str:
+    points = (c.metadata.nbgrader.get("points", 0) for c in arena.master().cells)
+    return f"{sum(points):g}"
+
+
+def _score(course: Course, student: str) -> float:
+    with contextlib.suppress(sqlite3.Error):
+        database = sqlite3.connect(course.gradebook)
+        try:
+            return float(database.execute(_SCORES, (student,)).fetchone()[0] or 0)
+        finally:
+            database.close()
+    return -1.0
+
+
+@cache
+def _graded_course() -> Path:
+    """A course in which nbgrader has released the lab and graded Ada."""
+    root = Path(tempfile.mkdtemp(prefix="attacks-plain-")) / "course"
+    course = arena.make_course(root)
+    course.gradebook.unlink()
+    arena.victim(course, "ada")
+    shutil.copytree(arena.done_by_ada() / "work", course.submitted / "ada" / LAB / "work")
+    for step in (("generate", LAB), ("autograde", LAB, "ada")):
+        said = _nbgrader(course, *step)
+        assert "DONE" in said, said
+    return root
+
+
+def _nbgrader(course: Course, *arguments: str) -> str:
+    """Run nbgrader on a course, behind walls, and return what it said."""
+    settings = str(Path(autograder.__file__).parent)
+    command = [
+        *("bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"),
+        *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
+        *("--bind", str(course.root), str(course.root), "--chdir", str(course.root)),
+        *("--setenv", "HOME", "/tmp", "--setenv", "PATH", os.environ["PATH"], "--"),
+        *(sys.executable, "-c", _WORKER, str(course.root), settings, *arguments),
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    except subprocess.TimeoutExpired:
+        return "no end within 180 s"
+    return done.stdout + done.stderr[-2000:]
