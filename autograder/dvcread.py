@@ -102,7 +102,7 @@ class Pipeline:
 
     def declared(self, kind: str) -> set[str]:
         """Return the paths that stages, or dvc.yaml as a whole, call metrics or plots."""
-        found = set(_paths(self.said.get(kind)))
+        found = set(_paths(self.said.get(kind))) | set(_drawn(self.said.get(kind)))
         for name, stage in _mapping(self.said.get("stages")).items():
             wdir = self.stages[name].wdir if name in self.stages else "."
             found |= {join(wdir, path) for path in _paths(_mapping(stage).get(kind))}
@@ -430,6 +430,14 @@ def _paths(rows: Any) -> Iterator[str]:
         for path in row if isinstance(row, dict) else [row]:
             if isinstance(path, str):
                 yield path
+
+
+def _drawn(rows: Any) -> Iterator[str]:
+    """Yield the files that named plots at the top of dvc.yaml take their axes from."""
+    for row in _list(rows):
+        for options in row.values() if isinstance(row, dict) else ():
+            for axis in ("x", "y"):
+                yield from (str(path) for path in _mapping(_mapping(options).get(axis)))
 
 
 def _at(repo: Repository, commit: Commit) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from autograder import dvcread
 from autograder.checks import checks_of
 from autograder.gitread import Unreadable
 from autograder.starts import starts_of
-from autograder.starts.s4_dvc import REPO, STORAGE, _finished, month_file
+from autograder.starts.s4_dvc import _FILES, REPO, STORAGE, _finished, month_file
 from autograder.verdict import CheckFailed
 
 CHECKS = checks_of("s4_dvc")
@@ -104,6 +105,12 @@ def test_layouts_are_the_same_every_time(tmp_path: Path) -> None:
         _finished(tmp_path / side)
     heads = {_git(tmp_path / side / REPO, "rev-parse", "main") for side in ("a", "b")}
     assert len(heads) == 1
+
+
+def test_the_picture_does_not_sort_by_the_answer() -> None:
+    evaluate = runpy.run_path(str(_FILES / "evaluate.py"))
+    bars = evaluate["picture"]([0.5] * 100, [0, 1] * 50)
+    assert bars.count('height="200.0"') == 10
 
 
 # Broken evidence: a message that names it, and the way back

@@ -35,7 +35,8 @@ def area(points):
 
 def picture(chances, late):
     """Ten groups of flights: what was promised (line) and what came true (bar)."""
-    pairs = sorted(zip(chances, late, strict=True))
+    # By the chance alone: sorting by both would put the punctual ones first where chances tie.
+    pairs = sorted(zip(chances, late, strict=True), key=lambda pair: pair[0])
     shapes = []
     for i in range(10):
         group = pairs[len(pairs) * i // 10 : len(pairs) * (i + 1) // 10]
