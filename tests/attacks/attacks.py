@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from autograder.execute import Budget
 
 NORMAL = Budget(cell=20, notebook=60, check=60)
-SHORT = Budget(cell=5, notebook=15, check=30)
+SHORT = Budget(cell=5, notebook=15, check=30, processes=80)
 
 IN_PROCESS = "in-process tricks"
 SHADOW = "files that shadow modules"
