@@ -112,6 +112,8 @@ prepare() {
   unset VIRTUAL_ENV
   export UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON="$python" UV_PYTHON_DOWNLOADS=never
   export UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-120}"
+  # Once, here, and not at every start of every tool: the sandbox cannot write what it compiles.
+  export UV_COMPILE_BYTECODE=1
 }
 
 sync() {

@@ -7,6 +7,7 @@ closing line; the exit code is 0 only if every step passed.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -29,11 +30,12 @@ STEPS: dict[str, list[str]] = {
     "ruff format": ["ruff", "format", "--check", "."],
     "build": ["autograder", "build", "--check"],
     "pytest": [
-        *("pytest", "-n", "2", "--dist", "loadscope", "--durations=10"),
+        *("pytest", "-n", "2", "--dist", "loadgroup", "--durations=15"),
         f"--junitxml={ARTIFACTS.relative_to(ROOT) / 'pytest.xml'}",
     ],
 }
 
+WALLS = ["--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 CLOSING = re.compile(
     r"^(=+ )?(no tests (ran|collected)|.*\b\d+ (passed|failed|errors?|skipped|deselected))\b"
@@ -50,57 +52,51 @@ class Outcome:
     passed: bool
 
 
-@dataclass(frozen=True)
-class Tool:
-    """A program beyond the Python environment that tests use where it is there."""
-
-    package: str
-    commands: tuple[str, ...]
-    purpose: str
-    without: str
-    probe: Callable[[str], str] = lambda _command: ""
-
-    def trouble(self) -> str:
-        """Say in one line what is wrong, for what it is needed and what to do; empty if nothing."""
-        found = next(filter(None, map(shutil.which, self.commands)), None)
-        if found is None:
-            remedy = f"install the package {self.package}"
-            if shutil.which("apt-get"):
-                sudo = "" if os.geteuid() == 0 else "sudo "
-                remedy = f"{sudo}apt-get install {self.package}"
-            return f"{self.package} is missing ({self.purpose}): {self.without}. Run: {remedy}"
-        wrong = self.probe(found)
-        broken = f"{self.package} does not work ({self.purpose}): {self.without}. It says: {wrong}"
-        return broken if wrong else ""
+def remedy(package: str) -> str:
+    """Give the line that installs a Debian package."""
+    if not shutil.which("apt-get"):
+        return f"install {package}"
+    return f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install {package}"
 
 
-def bubblewrap_trouble(command: str) -> str:
-    """Try to build a small sandbox; some containers and Ubuntu's AppArmor forbid it."""
-    walls = ["--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
-    done = subprocess.run([command, *walls, "true"], capture_output=True, text=True)
+def complaint(command: Sequence[str | Path]) -> str:
+    """Try a command; return the last thing it says if it fails, else nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
     if done.returncode == 0:
         return ""
     return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
-TOOLS = [
-    Tool(
-        "chromium",
-        ("chromium", "chromium-browser", "google-chrome"),
-        "the browser tests",
-        "they are skipped and counted as such",
-    ),
-]
-if sys.platform == "linux":
-    TOOLS.append(
-        Tool(
-            "bubblewrap",
-            ("bwrap",),
-            "the grader's sandbox",
-            "what needs the sandbox cannot be tested",
-            bubblewrap_trouble,
+def troubles() -> Iterator[str]:
+    """Say what tests would use and do not find here: for what, with what effect, what to do."""
+    if not shutil.which("chromium"):
+        yield (
+            "chromium is missing: the browser tests are skipped, and counted as skipped. "
+            f"Run: {remedy('chromium')}"
         )
-    )
+    elif driver := importlib.util.find_spec("playwright"):
+        node = Path(driver.origin or "").parent / "driver" / "node"
+        if wrong := complaint([node, "--version"]):
+            yield (
+                f"Playwright does not start, the browser tests need it: {wrong} "
+                f"Run: {remedy('libatomic1')}"
+            )
+    if sys.platform != "linux":
+        return
+    if not shutil.which("bwrap"):
+        yield (
+            "bubblewrap is missing: what needs the grader's sandbox cannot be tested. "
+            f"Run: {remedy('bubblewrap')}"
+        )
+    # Some containers, and AppArmor on Ubuntu, forbid the namespaces it builds from.
+    elif wrong := complaint(["bwrap", *WALLS, "true"]):
+        yield (
+            f"bubblewrap cannot build a sandbox here ({wrong}): what needs it cannot be tested. In "
+            "Docker: --privileged; on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+        )
 
 
 def header(text: str) -> None:
@@ -177,9 +173,9 @@ def main(arguments: Sequence[str]) -> int:
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         environment |= {"FORCE_COLOR": "1", "PY_COLORS": "1"}
 
-    troubles = list(filter(None, (tool.trouble() for tool in TOOLS)))
-    for trouble in troubles:
-        print(trouble, flush=True)
+    notes = list(troubles())
+    for note in notes:
+        print(note, flush=True)
 
     outcomes = []
     for step, command in STEPS.items():
@@ -192,8 +188,8 @@ def main(arguments: Sequence[str]) -> int:
         word = "PASS" if outcome.passed else "FAIL"
         print(f"{outcome.step:<12} {outcome.seconds:8.1f} s  {word}")
     print(f"{'all':<12} {sum(o.seconds for o in outcomes):8.1f} s")
-    for trouble in troubles:
-        print(trouble)
+    for note in notes:
+        print(note)
     print(closing_line() or "pytest ended without its closing line: see above.", flush=True)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 

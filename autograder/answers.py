@@ -12,6 +12,7 @@ An answer is a Python file of plain data:
 from __future__ import annotations
 
 import runpy
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.checks import checks_of
 from autograder.lab import Lab
 from autograder.paths import Course, UserError
 from autograder.source import write_notebook
+from autograder.starts import starts_of
 
 _KNOWN = {"CELLS", "SCORES", "TERMINAL", "FAILS_ONLY_HIDDEN"}
 
@@ -99,14 +102,25 @@ def notebook_of(answer: Answer, solution: NotebookNode, release: NotebookNode) -
     return nb
 
 
-def hand_in(answer: Answer, solution: NotebookNode, release: NotebookNode, folder: Path) -> Path:
+def hand_in(
+    answer: Answer,
+    solution: NotebookNode,
+    release: NotebookNode,
+    folder: Path,
+    solved: Path | None = None,
+) -> Path:
     """Write an answer as a submission into ``folder`` and return its notebook's path.
 
-    ``folder`` must carry the lab's name.  Raises UserError if its terminal script fails.
+    ``folder`` must carry the lab's name.  ``solved`` is a ``work`` folder in which the lab is done:
+    tasks that the answer leaves alone then come with that evidence and with empty cells, which
+    spares running a slow tool for them.  Raises UserError if its terminal script fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{answer.lab}.ipynb"
-    write_notebook(notebook_of(answer, solution, release), path)
+    nb = notebook_of(answer, solution, release)
+    if solved and not answer.terminal:
+        _bring_evidence(answer, nb, solved, folder / "work")
+    write_notebook(nb, path)
     if answer.terminal:
         Lab(answer.lab, folder)
         done = subprocess.run(
@@ -118,3 +132,26 @@ def hand_in(answer: Answer, solution: NotebookNode, release: NotebookNode, folde
         if done.returncode:
             raise UserError(f"answer {answer.lab}/{answer.name}: TERMINAL failed:\n{done.stderr}")
     return path
+
+
+def _bring_evidence(answer: Answer, nb: NotebookNode, solved: Path, work: Path) -> None:
+    """Copy the evidence of tasks that the answer leaves alone, and empty their cells, in place."""
+    tasks = _task_of_cells(answer.lab, nb)
+    own = {task for name, task in tasks.items() if name in answer.cells}
+    for name in starts_of(answer.lab):
+        if int(name.partition("-")[0]) not in own:
+            shutil.copytree(solved / name, work / name, symlinks=True)
+    for cell in nb.cells:
+        if tasks.get(cell.id, 0) not in {0, *own}:
+            cell.source = ""
+
+
+def _task_of_cells(lab: str, nb: NotebookNode) -> dict[str, int]:
+    """Return, by id, the task of every answer and look: that of the checks that come next."""
+    checks, found, task = checks_of(lab), {}, 0
+    for cell in reversed(nb.cells):
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        task = checks[grade_id].task if grade_id in checks else task
+        if task and {"answer", "look"} & set(cell.metadata.get("tags", ())):
+            found[cell.id] = task
+    return found

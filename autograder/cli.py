@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from autograder.paths import UserError, find_course
+from autograder.sandbox import SandboxMissingError
 
 console = Console()
 
@@ -25,7 +26,7 @@ class _Friendly(click.Group):
         )
         try:
             return super().invoke(ctx)
-        except UserError as error:
+        except (UserError, SandboxMissingError) as error:
             console.print(f"[bold red]✘[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
             sys.exit(1)
 
@@ -78,6 +79,8 @@ def _timed(name: str, work) -> None:  # type: ignore[no-untyped-def]
 @click.option("--jobs", type=int, default=None, help="Submissions at a time; default: one a core.")
 @click.option("--cell-seconds", type=float, default=60.0, show_default=True)
 @click.option("--no-feedback", is_flag=True, help="Scores only, no HTML for students.")
+@click.option("--unsafe", is_flag=True, help="Grade without a sandbox, if you trust them all.")
+@click.option("--scheduler", default=None, help="A Dask cluster: tcp://host:port.")
 @click.option("--course", "root", type=click.Path(path_type=Path), default=None)
 def grade_command(
     lab: str,
@@ -86,23 +89,29 @@ def grade_command(
     jobs: int | None,
     cell_seconds: float,
     no_feedback: bool,
+    unsafe: bool,
+    scheduler: str | None,
     root: Path | None,
 ) -> None:
     """Grade the submissions of LAB in submitted/<student>/<lab>/."""
     from autograder.execute import Budget
+    from autograder.scale import cluster
     from autograder.teach import grade_and_report
 
     course = find_course(root)
-    ok = grade_and_report(
-        course,
-        lab,
-        console,
-        students=students,
-        force=force,
-        jobs=jobs,
-        budget=Budget(cell=cell_seconds, notebook=5 * cell_seconds),
-        feedback=not no_feedback,
-    )
+    with cluster(scheduler) as executor:
+        ok = grade_and_report(
+            course,
+            lab,
+            console,
+            students=students,
+            force=force,
+            jobs=jobs,
+            budget=Budget(cell=cell_seconds, notebook=5 * cell_seconds),
+            feedback=not no_feedback,
+            confined=not unsafe,
+            executor=executor,
+        )
     sys.exit(0 if ok else 1)
 
 

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,10 +33,9 @@ from autograder.staging import remove_tree, stage
 from autograder.starts import starts_of
 from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
-from flights import cache_dir
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_workshops: dict[tuple[str, Budget, bool], Workshop] = {}
+_workshops: dict[tuple[str, Budget, bool, int], Workshop] = {}
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,14 @@ def evidence_came_along(folder: Path, lab: str) -> bool:
 
 
 def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> Workshop:
-    """Return this process's workshop for a lab, made when first asked for."""
-    key = (lab, budget, confined)
+    """Return this thread's workshop for a lab, made when first asked for."""
+    # A room holds one submission at a time; a Dask worker may have several threads.
+    key = (lab, budget, confined, threading.get_ident())
     if key not in _workshops:
         if not _workshops:
             atexit.register(close)
+        from flights import cache_dir
+
         cache = cache_dir()
         _workshops[key] = Workshop(
             # Short and resolved: the same path holds inside and outside of the sandbox.

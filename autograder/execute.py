@@ -43,6 +43,13 @@ _SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "er
 
 # Since Linux 5.14 the system's limit counts what is in the sandbox, before, all of its user's.
 _COUNTED_APART = tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (5, 14)
+# What command line tools need where nobody is logged in and only /tmp can be written.
+_TOOLS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_EDITOR": "true",
+    "LOGNAME": "learner",
+    "DVC_SITE_CACHE_DIR": "/tmp/dvc",
+}
 
 
 @dataclass(frozen=True)
@@ -83,13 +90,19 @@ class Workshop:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        common = {**self.environment, "NBGRADER_EXECUTION": "autograde", "LANG": "C.UTF-8"}
+        common = {
+            **self.environment,
+            "NBGRADER_EXECUTION": "autograde",
+            "LANG": "C.UTF-8",
+            # Plugins of the course's own tests are of no use to a learner's; they cost a second.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         self.learner = WarmParent(
             "learner",
             self.room,
             self.modules,
             self.readable,
-            {**common, "GIT_CONFIG_NOSYSTEM": "1", "GIT_EDITOR": "true"},
+            {**common, **_TOOLS},
             confined=self.confined,
             limits=self.budget.limits(),
         )
@@ -154,6 +167,10 @@ class _Kernel:
         if km is not None:
             with contextlib.suppress(Exception):
                 await ensure_async(km.shutdown_kernel(now=True))
+
+
+class GraderError(RuntimeError):
+    """The grader itself failed; no score follows from it."""
 
 
 class TrustedExecute(Execute):
@@ -230,12 +247,29 @@ class TrustedExecute(Execute):
             await self._anew(self.judge, nb, index)
         finally:
             self.judged += time.monotonic() - began
+        self._refuse_failed_setup(cell)
         if _timed_out(cell):
             note = f"a check could not read its evidence within {self.timeout} s"
             self._note(note)
             cell.outputs[-1].evalue = note
             if not await self._answers(self.judge):
                 await self._anew(self.judge, nb, index)
+
+    def _refuse_failed_setup(self, cell: NotebookNode) -> None:
+        """Raise GraderError if the grader's own set-up failed, or its sandbox inside a check.
+
+        No learner's line runs there.  Without it no check could be right, so this must end as a
+        failure of the grader, never as zero points of a student.
+        """
+        check = cell.metadata.nbgrader.get("grade")
+        for output in cell.outputs:
+            if output.output_type == "error" and (
+                not check or output.ename == "SandboxMissingError"
+            ):
+                raise GraderError(
+                    f"cell {cell.metadata.nbgrader.grade_id} fails in the grader's own kernel: "
+                    f"{output.ename}: {output.evalue}"
+                )
 
     @contextlib.contextmanager
     def _still(self) -> Iterator[None]:

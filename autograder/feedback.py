@@ -17,6 +17,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
+from traitlets import List
 from traitlets.config import Config
 
 from autograder.submission import without_hidden
@@ -26,6 +27,9 @@ _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
 
 class HideHiddenTests(NbGraderPreprocessor):
     """Take the hidden part out of check cells, and tracebacks that would quote it."""
+
+    # Exporters offer this to every step; a step that does not know it makes them warn.
+    display_data_priority = List().tag(config=True)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int

@@ -11,7 +11,7 @@ matter.  All walks have limits, so that an absurd repository costs a message and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,8 @@ MAX_ENTRIES = 20_000
 MAX_DEPTH = 30
 MAX_REFS = 2_000
 MAX_EXTRACT = 32 << 20
+# Commits and tree entries looked at in all; a check of a lab's repository needs a few thousand.
+MAX_STEPS = 1_000_000
 
 _FILE_MODES = (0o100644, 0o100755, 0o100664)
 _FOLDER_MODE = 0o40000
@@ -103,14 +105,28 @@ class Entry:
         return self.mode in _FILE_MODES
 
 
-def open_repository(folder: Path, name: str = "") -> Repository:
+def open_repository(folder: Path, name: str = "", *, max_steps: float = MAX_STEPS) -> Repository:
     """Open the repository in a folder, or the bare repository that the folder is.
 
     ``name`` is how messages call it; by default the path from ``work/`` on.  Folders above the
-    given one are not searched, and the folder must not be a symbolic link.
+    given one are not searched, and the folder must not be a symbolic link.  ``max_steps`` bounds
+    all that is ever read from it; a repository of our own that stays open may have no bound.
     """
     name = name or _name(folder)
-    inner = folder / ".git"
+    try:
+        repo = _open(folder, folder / ".git", name)
+        repo.steps_left = max_steps
+        return repo
+    except OSError as error:
+        raise _unreadable(
+            name,
+            f"a folder that cannot be read ({error.strerror})",
+            "files that you, and a grader, may read",
+            "ls -la shows who may; chmod -R u+rwX gives you the right.",
+        ) from error
+
+
+def _open(folder: Path, inner: Path, name: str) -> Repository:
     if folder.is_symlink() or inner.is_symlink():
         raise _unreadable(
             name,
@@ -145,25 +161,24 @@ class Repository:
     def __init__(self, git_dir: Path, name: str) -> None:
         self.git_dir = git_dir
         self.name = name
+        self.steps_left: float = MAX_STEPS
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, list[tuple[str, Entry]]] = {}
         try:
             self._refuse_other_formats()
             self._store = Store(git_dir / "objects")
+            self._head = _decode(read_file(git_dir / "HEAD", 4096) or b"").strip()
             self.refs: dict[str, str] = self._read_refs()
         except StoreError as error:
             raise self._problem(error) from error
 
     # Names
 
-    @cached_property
+    @property
     def head(self) -> str:
         """The branch that is checked out; empty if HEAD names a commit and no branch."""
-        try:
-            text = (read_file(self.git_dir / "HEAD") or b"").decode("utf-8", "replace").strip()
-        except StoreError as error:
-            raise self._problem(error) from error
-        return text.removeprefix("ref: refs/heads/") if text.startswith("ref: refs/heads/") else ""
+        prefix = "ref: refs/heads/"
+        return self._head.removeprefix(prefix) if self._head.startswith(prefix) else ""
 
     @property
     def branches(self) -> list[str]:
@@ -247,6 +262,7 @@ class Repository:
             if commit.id in seen:
                 continue
             seen[commit.id] = commit
+            self._step()
             if len(seen) > MAX_COMMITS:
                 raise self._problem(
                     StoreError(f"the history has more than {MAX_COMMITS:,} commits")
@@ -278,11 +294,14 @@ class Repository:
         return [c for c in common.values() if c.id not in older]
 
     def named(self) -> dict[str, Commit]:
-        """Return the commits that any name leads to, by name; stash entries are ``stash@{n}``.
+        """Return the commits that any name leads to, by name.
 
-        Names of something that is not a commit, say a tagged file, are left out.
+        Stash entries are ``stash@{n}``; a detached HEAD counts as a name.  Names of something that
+        is not a commit, say a tagged file, are left out.
         """
         found = {}
+        if self._head in self._store:
+            found["HEAD"] = self.commit(self._head)
         for ref, object_id in self.refs.items():
             if ref != "refs/stash" and self._leads_to_commit(object_id):
                 found[ref] = self.peel(object_id)
@@ -333,13 +352,16 @@ class Repository:
         for object_id in self._store:
             yield object_id, *self._object(object_id)
 
-    def extract(self, where: Commit | str, folder: Path) -> None:
-        """Write a commit's files into an empty folder.
+    def extract(
+        self, where: Commit | str, folder: Path, only: Callable[[str], bool] = lambda path: True
+    ) -> None:
+        """Write a commit's files, or only those whose path is wanted, into an empty folder.
 
         Refuses symbolic links, submodules, and paths that could leave the folder.
         """
         room = MAX_EXTRACT
-        for path, entry in self.files(where).items():
+        wanted = {path: entry for path, entry in self.files(where).items() if only(path)}
+        for path, entry in wanted.items():
             if not entry.is_file or not _harmless(path):
                 raise self._problem(StoreError(f"{shown(path)} is not a plain file"))
             body = self.blob(entry.id)
@@ -407,7 +429,8 @@ class Repository:
             raise self._problem(error) from error
         ids = [line[41:81] for line in reversed(text.splitlines()[-MAX_REFS:])]
         newest = self.refs[ref]
-        return [newest, *(i for i in ids if _HEX.fullmatch(i) and i != newest)]
+        # A log may mention commits that were rewritten and swept away since.
+        return [newest, *(i for i in ids if i in self._store and i != newest)]
 
     def _names(self, prefix: str) -> list[str]:
         return [ref.removeprefix(prefix) for ref in self.refs if ref.startswith(prefix)]
@@ -479,6 +502,7 @@ class Repository:
         if depth > MAX_DEPTH:
             raise self._problem(StoreError(f"folders are nested deeper than {MAX_DEPTH}"))
         for name, entry in self._tree(tree):
+            self._step()
             if entry.mode == _FOLDER_MODE:
                 self._flatten(entry.id, f"{prefix}{name}/", depth + 1, found)
             else:
@@ -495,11 +519,17 @@ class Repository:
                 continue
             seen.add(current)
             for name, entry in self._tree(current):
+                self._step()
                 if entry.mode == _FOLDER_MODE:
                     todo.append((entry.id, f"{prefix}{name}/"))
                 elif (entry.is_file or entry.mode == 0o120000) and entry.id not in seen:
                     seen.add(entry.id)
                     yield prefix + name, entry.id
+
+    def _step(self) -> None:
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise self._problem(StoreError("it has too many commits and files to look through"))
 
     def _how_to_get(self, name: str) -> str:
         if self.busy_with:

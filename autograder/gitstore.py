@@ -15,6 +15,7 @@ import os
 import re
 import stat
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ MAX_INFLATED = 256 << 20
 MAX_STORED = 64 << 20
 MAX_OBJECTS = 50_000
 MAX_CHAIN = 100
-MAX_DELTAS = 32 << 20
+MAX_DELTAS = 8 << 20
+MAX_SECONDS = 5.0
 
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _OFFSET_DELTA, _REF_DELTA = 6, 7
@@ -99,6 +101,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._room = MAX_STORED
         self._budget = MAX_INFLATED
+        self._seconds = 0.0
         self._known: dict[str, tuple[str, bytes]] = {}
         if read_file(folder / "info" / "alternates"):
             raise StoreError("it borrows objects from another folder (objects/info/alternates)")
@@ -110,6 +113,12 @@ class Store:
     def __len__(self) -> int:
         return len(self._loose) + sum(len(pack.offsets) for pack in self._packs)
 
+    def __contains__(self, object_id: str) -> bool:
+        if not re.fullmatch("[0-9a-f]{40}", object_id):
+            return False
+        raw = bytes.fromhex(object_id)
+        return object_id in self._loose or any(raw in pack.offsets for pack in self._packs)
+
     def __iter__(self) -> Iterator[str]:
         """Yield the id of every object, also of those that nothing names any more."""
         yield from {**self._loose, **{i.hex(): None for p in self._packs for i in p.offsets}}
@@ -117,7 +126,11 @@ class Store:
     def __getitem__(self, object_id: str) -> tuple[str, bytes]:
         """Return an object's kind and content, after checking that its hash is its id."""
         if object_id not in self._known:
+            began = time.perf_counter()
             kind, body = self._load(object_id)
+            self._seconds += time.perf_counter() - began
+            if self._seconds > MAX_SECONDS:
+                raise StoreError(f"its objects take longer than {MAX_SECONDS:g} s to unpack")
             actual = hashlib.sha1(b"%s %d\0" % (kind.encode(), len(body)) + body).hexdigest()
             if actual != object_id:
                 raise StoreError(f"object {object_id[:7]} has been tampered with or is damaged")

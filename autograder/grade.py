@@ -9,11 +9,14 @@ there what is still true and does the rest.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import multiprocessing
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -35,8 +38,24 @@ from autograder.results import SubmissionResult
 from autograder.source import write_notebook
 from autograder.staging import MAX_BYTES, MAX_DEPTH, defuse, remove_tree, walk
 
-# Bump when grading itself changes, so that results of the old way are not reused.
+# Results of another grader are not reused.  Its code is part of the fingerprint; this is not.
 ENGINE = "1"
+# Modules that no score depends on: a change there makes nothing stale.
+_NO_SCORES = {
+    "__main__",
+    "answers",
+    "cli",
+    "demo",
+    "feedback",
+    "jupyter",
+    "pages",
+    "plugin",
+    "progress",
+    "report",
+    "scaffold",
+    "scale",
+    "teach",
+}
 
 Progress = Callable[[SubmissionResult, int, int], None]
 
@@ -96,11 +115,10 @@ def grade_lab(
         sandbox.require()
     found = find_submissions(course, lab, students)
     master = master_notebook(solution_notebook(course, lab))
-    with _only_one(course):
+    with _only_one(course), gradebook.Writer(course) as writer:
         gradebook.register(course, lab, master)
-        return _Run(course, lab, master, budget or Budget(), progress, confined).over(
-            found, force, jobs or os.cpu_count() or 1, executor
-        )
+        run = _Run(course, lab, master, writer, budget or Budget(), progress, confined)
+        return run.over(found, force, jobs or os.cpu_count() or 1, executor)
 
 
 def find_submissions(course: Course, lab: str, students: Iterable[str] = ()) -> dict[str, Path]:
@@ -158,6 +176,12 @@ def _storable(data: Any) -> Any:
     return json.loads(text)
 
 
+def end_with_parent() -> None:
+    """Let a worker end when the batch is killed; it would wait for its next job for ever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class _Run:
     """One batch under way."""
 
@@ -166,11 +190,12 @@ class _Run:
         course: Course,
         lab: str,
         master: NotebookNode,
+        writer: gradebook.Writer,
         budget: Budget,
         progress: Progress | None,
         confined: bool,
     ) -> None:
-        self.course, self.lab, self.master = course, lab, master
+        self.course, self.lab, self.master, self.writer = course, lab, master, writer
         self.budget, self.progress, self.confined = budget, progress, confined
         self.state = course.root / ".grading" / lab
         self.staging = course.root / ".grading" / "staging" / lab
@@ -182,9 +207,11 @@ class _Run:
         self, found: dict[str, Path], force: bool, jobs: int, executor: Executor | None
     ) -> Batch:
         prints = {s: f"{self.lab_print}-{fingerprint(folder)}" for s, folder in found.items()}
+        written = self.writer.students(self.lab)
         todo = {}
         for student, folder in found.items():
-            before = None if force else self._before(student, prints[student])
+            known = student in written and not force
+            before = self._before(student, prints[student]) if known else None
             if before is None:
                 todo[student] = folder
             else:
@@ -221,10 +248,13 @@ class _Run:
         yield from self._in_pool(pending, min(jobs, len(pending)))
 
     def _in_pool(self, pending: dict[str, Job], jobs: int) -> Iterator[tuple[str, Done]]:
-        context = multiprocessing.get_context("spawn")
+        # Workers are forked from a server that has done the imports and nothing else.
+        context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+        if os.name == "posix":
+            context.set_forkserver_preload(["autograder.grade"])
         left = dict(pending)
         try:
-            with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            with ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool:
                 for student, done in _as_done(pool, left):
                     del left[student]
                     yield student, done
@@ -246,7 +276,7 @@ class _Run:
             return None
         placed = self.course.autograded / student / self.lab / f"{self.lab}.ipynb"
         same = state.get("fingerprint") == print_ and placed.exists()
-        return result if same and gradebook.has(self.course, self.lab, student) else None
+        return result if same else None
 
     def _finish(self, student: str, folder: Path, done: Done, print_: str, total: int) -> None:
         """Put one submission's outcome in place: files, gradebook, state file — in this order."""
@@ -259,7 +289,7 @@ class _Run:
         notebook = nbformat.reads(done.notebook, 4) if done.notebook else self._stand_in(result)
         try:
             self._place(student, notebook)
-            gradebook.save(self.course, result, notebook, gradebook.timestamp_of(folder))
+            self.writer.save(result, notebook, gradebook.timestamp_of(folder))
             self._remember(student, result, print_)
         except Exception as error:
             # Whatever it is, it is about one submission: the others must not wait for it.
@@ -335,8 +365,10 @@ def fingerprint_of_lab(lab: str, master: NotebookNode) -> str:
     here = Path(__file__).parent
     digest = hashlib.sha256(f"{ENGINE} {version('nbgrader')}".encode())
     digest.update(nbformat.writes(master).encode())
-    for path in (here / "checks" / f"{lab}.py", here / "starts" / f"{lab}.py"):
-        digest.update(path.read_bytes() if path.exists() else b"-")
+    own = [*here.glob(f"checks/*{lab}*"), *here.glob(f"starts/*{lab}*")]
+    shared = [p for p in here.glob("*.py") if p.stem not in _NO_SCORES]
+    for path in sorted([*own, *shared]):
+        digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()[:16]
 
 
@@ -364,7 +396,9 @@ def _only_one(course: Course) -> Iterator[None]:
 
 
 def _explain(error: Exception, course: Course) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError):
+        # A copy that failed for many files says so in a list, without a number.
+        number = error.errno or (28 if "No space left" in str(error) else 0)
         remedies = {
             28: "the disk is full: make room and run the command again, it resumes",
             30: "the file system is read-only: grade in a folder you can write to",
@@ -372,5 +406,5 @@ def _explain(error: Exception, course: Course) -> str:
             122: "your disk quota is used up: make room and run the command again",
         }
         where = error.filename or course.root
-        return f"{where}: {remedies.get(error.errno, error.strerror)}"
+        return f"{where}: {remedies.get(number, error.strerror or str(error)[:300])}"
     return str(error)

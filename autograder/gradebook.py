@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_solution, parse_utc
 from sqlalchemy.exc import DatabaseError, OperationalError, SAWarning
@@ -19,7 +19,7 @@ from autograder.gitstore import StoreError, read_file
 from autograder.paths import Course, UserError
 from autograder.results import Status, SubmissionResult
 
-log = logging.getLogger("autograder")
+COURSE_ID = "mlops-workbook"
 # nbgrader's own way of making rows; it warns about what it then does right.
 warnings.filterwarnings("ignore", category=SAWarning, message=".*not in session.*")
 
@@ -59,7 +59,7 @@ def register(course: Course, lab: str, master: NotebookNode) -> None:
     """
     resources = {"nbgrader": {"notebook": lab, "assignment": lab, "db_url": url(course)}}
     with explained(course):
-        with Gradebook(url(course), "mlops-workbook") as gradebook:
+        with Gradebook(url(course), COURSE_ID) as gradebook:
             gradebook.update_or_create_assignment(lab)
         try:
             SaveCells(config=nbgrader_config()).preprocess(master, resources)
@@ -71,15 +71,60 @@ def register(course: Course, lab: str, master: NotebookNode) -> None:
             ) from error
 
 
-def save(
-    course: Course, result: SubmissionResult, notebook: NotebookNode, timestamp: str | None
-) -> None:
-    """Write one submission's scores in one transaction; manual scores and comments stay."""
-    with explained(course), Gradebook(url(course), "mlops-workbook") as gradebook:
-        gradebook.update_or_create_student(result.student)
-        times = {"timestamp": parse_utc(timestamp)} if timestamp else {}
-        gradebook.update_or_create_submission(result.lab, result.student, **times)
-        submitted = gradebook.find_submission_notebook(result.lab, result.lab, result.student)
+class Writer:
+    """The one process that writes a batch's scores; keeps the gradebook open meanwhile."""
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+        self._book: Gradebook | None = None
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._close()
+
+    def _open(self) -> Gradebook:
+        if self._book is None:
+            self._book = Gradebook(url(self.course), COURSE_ID)
+        return self._book
+
+    def _close(self) -> None:
+        if self._book is not None:
+            self._book.close()
+            self._book = None
+
+    def students(self, lab: str) -> set[str]:
+        """Return who has a submission of a lab in the gradebook."""
+        with explained(self.course):
+            return {s.student_id for s in self._open().assignment_submissions(lab)}
+
+    def save(
+        self, result: SubmissionResult, notebook: NotebookNode, timestamp: datetime | None
+    ) -> None:
+        """Write a submission's scores in one transaction; manual scores and comments stay.
+
+        Raises UserError that names the gradebook and the remedy if it cannot be written.
+        """
+        try:
+            with explained(self.course):
+                self._save(self._open(), result, notebook, timestamp)
+        except BaseException:
+            # A session that failed is of no use to the next submission.
+            self._close()
+            raise
+
+    def _save(
+        self,
+        book: Gradebook,
+        result: SubmissionResult,
+        notebook: NotebookNode,
+        timestamp: datetime | None,
+    ) -> None:
+        book.update_or_create_student(result.student)
+        times = {"timestamp": timestamp} if timestamp else {}
+        submission = book.update_or_create_submission(result.lab, result.student, **times)
+        submitted = book.find_submission_notebook(result.lab, result.lab, result.student)
         results = {c.name: c for c in result.checks}
         for grade in submitted.grades:
             found = results.get(grade.name)
@@ -93,43 +138,26 @@ def save(
                 compute_checksum(cell)
             )
             comment.auto_comment = "No response." if untouched else None
-        gradebook.db.commit()
-    _late_penalty(course, result, notebook)
+        submitted.late_submission_penalty = None
+        late = submission.total_seconds_late > 0
+        book.db.commit()
+        if late:
+            self._late_penalty(result, notebook)
 
-
-def _late_penalty(course: Course, result: SubmissionResult, notebook: NotebookNode) -> None:
-    resources = {
-        "nbgrader": {
-            "notebook": result.lab,
-            "assignment": result.lab,
-            "student": result.student,
-            "db_url": url(course),
-        }
-    }
-    with explained(course):
+    def _late_penalty(self, result: SubmissionResult, notebook: NotebookNode) -> None:
+        """Let the late policy that nbgrader is configured with set the penalty."""
+        names = {"notebook": result.lab, "assignment": result.lab, "student": result.student}
+        resources = {"nbgrader": {**names, "db_url": url(self.course)}}
         AssignLatePenalties(config=nbgrader_config()).preprocess(notebook, resources)
 
 
-def has(course: Course, lab: str, student: str) -> bool:
-    """Tell whether the gradebook holds a submission."""
-    if not course.gradebook.exists():
-        return False
-    with explained(course), Gradebook(url(course), "mlops-workbook") as gradebook:
-        try:
-            gradebook.find_submission(lab, student)
-        except MissingEntry:
-            return False
-    return True
-
-
-def timestamp_of(folder: Path) -> str | None:
-    """Return the time of submission that nbgrader's collect left beside it, if it did.
+def timestamp_of(folder: Path) -> datetime | None:
+    """Return the time of submission (UTC) that nbgrader's collect left beside it, if it did.
 
     Students can hand in a file of that name: a link, a pipe, or no time at all counts as none.
     """
     try:
         text = (read_file(folder / "timestamp.txt", 200) or b"").decode("utf-8").strip()
-        parse_utc(text)
+        return parse_utc(text) if text else None
     except (StoreError, ValueError, OverflowError):
         return None
-    return text or None

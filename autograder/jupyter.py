@@ -9,6 +9,8 @@ from pathlib import Path
 
 from autograder.paths import Course
 
+CONFIG = Path(__file__).parent / "jupyter_config"
+
 
 def open_jupyterlab(course: Course, arguments: list[str]) -> int:
     """Run JupyterLab in the checkout, opened on the roadmap, until it ends; return its exit code.
@@ -28,7 +30,10 @@ def open_jupyterlab(course: Course, arguments: list[str]) -> int:
         command.append("--allow-root")
     # The environment's own tools (git-filter-repo, mlflow, dvc …) come first in its terminals.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    # No news from the network, and no authoring tools in a learner's side bar.
+    config = os.pathsep.join([str(CONFIG), os.environ.get("JUPYTER_CONFIG_PATH", "")]).strip(":")
+    env = {**os.environ, "PATH": path, "JUPYTER_CONFIG_PATH": config}
     try:
-        return subprocess.run(command, cwd=course.root, env={**os.environ, "PATH": path}).returncode
+        return subprocess.run(command, cwd=course.root, env=env).returncode
     except KeyboardInterrupt:
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,6 +44,7 @@ class Lab:
         self.work = self.folder / "work"
         self._starts = starts_of(name)
         self._refuse_wrong_folder()
+        _put_tools_first()
         if os.environ.get(ROLE) != JUDGE:
             self._lay_out()
         _current[name] = self
@@ -108,6 +110,14 @@ class Lab:
         ]
         rows.append('A task anew: lab.restart("<folder>") keeps your old work aside.')
         return "\n".join(rows)
+
+
+def _put_tools_first() -> None:
+    """Let shell cells find this environment's tools, however JupyterLab was started."""
+    folder = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", "").split(os.pathsep)
+    if folder not in path[:1]:
+        os.environ["PATH"] = os.pathsep.join([folder, *path])
 
 
 def current(name: str) -> Lab | None:

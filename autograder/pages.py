@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -23,16 +26,18 @@ def page_names(course: Course) -> list[str]:
 def build(course: Course, name: str) -> None:
     """Execute a page and write its notebook; raises UserError that quotes the failing cell."""
     nb = read_source(course.course / f"{name}.py")
-    client = NotebookClient(
-        nb,
-        timeout=SECONDS,
-        resources={"metadata": {"path": course.course}},
-        extra_arguments=["--log-level=ERROR"],
-    )
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
+    with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
+        copy_notebooks(course, Path(scratch))
+        client = NotebookClient(
+            nb,
+            timeout=SECONDS,
+            resources={"metadata": {"path": f"{scratch}/course"}},
+            extra_arguments=["--log-level=ERROR"],
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
     presentable(nb)
     path = course.course / f"{name}.ipynb"
     if path.exists() and _same_source(nbformat.read(path, 4), nb):
@@ -40,6 +45,21 @@ def build(course: Course, name: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     write_notebook(nb, temporary)
     temporary.replace(path)
+
+
+def copy_notebooks(course: Course, into: Path) -> None:
+    """Copy pages and labs as they are before anybody worked in them.
+
+    A page shows the learner's own progress; the committed one must not show its author's.
+    """
+    shutil.copytree(
+        course.course, into / "course", ignore=shutil.ignore_patterns("*.py", ".ipynb_checkpoints")
+    )
+    for lab in course.lab_names():
+        (into / "labs" / lab).mkdir(parents=True)
+        released = course.labs / lab / f"{lab}.ipynb"
+        if released.exists():
+            shutil.copy(released, into / "labs" / lab)
 
 
 def stale(course: Course, name: str) -> list[str]:

@@ -61,22 +61,22 @@ def total_line(lab: str, reached: dict[str, float] | Path) -> str:
 
 
 def summary(lab: str, work: Path) -> str:
-    """Return one line a check and the total, from what the checks last said."""
+    """Return one line a task and the total, from what the checks last said."""
     from autograder.checks import checks_of
 
     reached = read(work)
-    rows = []
+    tasks: dict[int, list[Any]] = {}
     for c in checks_of(lab).values():
-        symbol = {None: "·", True: "✔", False: "✘"}[_passed(reached, c.name, c.points)]
-        rows.append(
-            f"{symbol} {c.task:>2} · {c.title:<52} {number(reached.get(c.name, 0))} of "
-            f"{number(c.points)}"
-        )
+        tasks.setdefault(c.task, []).append(c)
+    rows = []
+    for number_, checks in sorted(tasks.items()):
+        best = sum(c.points for c in checks)
+        got = sum(min(reached.get(c.name, 0.0), c.points) for c in checks)
+        tried = any(c.name in reached for c in checks)
+        symbol = "✔" if got >= best else "✘" if tried else "·"
+        label = f"{symbol} {number_:>2} · {checks[0].title}"
+        rows.append(f"{label:<60} {number(got)} of {number(best)}")
     return "\n".join([*rows, "", total_line(lab, reached)])
-
-
-def _passed(reached: dict[str, float], name: str, points: float) -> bool | None:
-    return None if name not in reached else reached[name] >= points
 
 
 def _write(work: Path, reached: dict[str, float]) -> None:

@@ -54,7 +54,7 @@ def read_submission(path: Path) -> NotebookNode:
 
 
 def _missing(path: Path) -> str:
-    others = sorted(p.name for p in path.parent.glob("*.ipynb"))[:5]
+    others = sorted(p.name for p in path.parent.glob("*") if p.suffix.lower() == ".ipynb")[:5]
     found = f" What is there: {', '.join(others)}." if others else ""
     return (
         f"{path.name} is missing from the submission.{found} Hand in the notebook under the "

@@ -65,7 +65,7 @@ class WarmParent:
         """Start the server and wait until its imports are done; does nothing if it runs."""
         if self.alive:
             return self
-        env = sandbox.clean_environment({**self.environment, "PYTHONPATH": ""})
+        env = sandbox.clean_environment(self.environment)
         command = [sys.executable, "-P", "-m", "autograder.forkserver", *self.modules]
         if self.confined:
             env |= {"HOME": "/tmp/home", "TMPDIR": "/tmp"}

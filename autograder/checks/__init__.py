@@ -24,6 +24,7 @@ from typing import Any
 
 from autograder import progress
 from autograder.results import Status
+from autograder.sandbox import SandboxMissingError
 from autograder.verdict import CheckFailed, NotGradedHere, TaskNotDone, Verdict, show
 
 __all__ = ["Check", "CheckFailed", "NotGradedHere", "check", "checks_of"]
@@ -41,7 +42,7 @@ class Check:
     function: Callable[..., None]
 
     def judge(self, *args: Any, **kwargs: Any) -> Verdict:
-        """Look at the evidence and return the verdict; never raises.
+        """Look at the evidence and return the verdict; raises only SandboxMissingError.
 
         A check that stumbles over its evidence says so, and gives no points: the message names
         the check so that the learner can report it.
@@ -59,6 +60,9 @@ class Check:
         except NotGradedHere as absent:
             lines = (("Why", str(absent)), ("Try", absent.hint))
             return self._verdict(Status.NOT_GRADED, lines)
+        except SandboxMissingError:
+            # The grader's machine is at fault, not the learner: no verdict.
+            raise
         except Exception as error:
             return self._verdict(Status.FAILED, _stumbled(self, error))
         return self._verdict(Status.PASSED, ())

@@ -388,14 +388,9 @@ def _repository(
     folder.mkdir(parents=True)
     _git(folder, "init", "-q", "-b", checkout, "--template=", *(["--bare"] if bare else []))
     _git(folder, "-c", "fastimport.unpackLimit=1", "fast-import", "--quiet", stdin=history.stream)
-    inner = folder if bare else folder / ".git"
-    with (inner / "config").open("a", encoding="utf-8") as config:
-        if bare:
-            # A folder that is copied loses its empty folders; Git then still needs these two.
-            (inner / "refs" / "README").parent.mkdir(exist_ok=True)
-        else:
-            config.write(f"[user]\n\tname = {who[0]}\n\temail = {who[1]}\n{_SETTINGS}")
     if not bare:
+        with (folder / ".git" / "config").open("a", encoding="utf-8") as config:
+            config.write(f"[user]\n\tname = {who[0]}\n\temail = {who[1]}\n{_SETTINGS}")
         _git(folder, "read-tree", "--reset", "-u", "HEAD")
     return folder
 
@@ -471,8 +466,13 @@ def _flights(count: int, since: int = 0) -> str:
 
 def _with_feature(text: str, name: str, function: str) -> str:
     """Return the features module with one more feature, placed where everybody places it."""
-    text = text.replace('"distance"]', f'"distance", "{name}"]')
-    return text.replace("def build(", f"{function}\n\ndef build(")
+    return _edited(
+        text,
+        [
+            ('"hour", "distance"]', f'"hour", "distance", "{name}"]'),
+            ("def build(", f"{function}\n\ndef build("),
+        ],
+    )
 
 
 _FLIGHTS = Path(__file__).with_name("s2_git_flights.csv")

@@ -67,7 +67,8 @@ lab
 #
 # `work/1-first-commit/flight-delays` has two files and no repository.
 #
-# **Do:** make it a repository whose first branch is `main`. Tell Git who you are. Commit both files.
+# **Do:** make it a repository whose first branch is `main`. Tell Git who you are. Commit both
+# files.
 #
 # **Leaves behind:** a commit on `main` with `README.md` and `features.py`, your name and address as
 # author, and a message. **2 points**
@@ -103,7 +104,7 @@ lab
 
 # %% look=1 language="bash"
 # cd work/1-first-commit/flight-delays
-# git --git-dir=.git log --stat --format="%h  %an <%ae>%n         %s" 2>/dev/null || echo "no commit yet"
+# git --git-dir=.git log --stat --format="%h %an <%ae>%n  %s" 2>/dev/null || echo "no commit"
 
 # %% check="first_commit"
 check.first_commit(work / "1-first-commit")
@@ -120,9 +121,9 @@ check.author_named(work / "1-first-commit")
 # `work/2-ignore/flight-delays` has one commit and a folder full of files that are not committed.
 #
 # **Do:** write a `.gitignore` that keeps out `.env`, every CSV in `data/` and everything in
-# `models/`. Mean next month's files, too. Then commit the source in two or more commits, one
-# idea each: `features.py` and its test, `train.py`, `data/README.md`, `.gitignore`. A message's
-# first line has 10 to 72 characters and tells a colleague what the commit does.
+# `models/`. It has to catch next month's files, too. Then commit the source in two or more
+# commits, one idea each: `features.py` and its test, `train.py`, `data/README.md`, `.gitignore`.
+# A message's first line has 10 to 72 characters and tells a colleague what the commit does.
 #
 # **Leaves behind:** those commits on `main`; neither data nor key in any commit. **4 points**
 
@@ -270,9 +271,9 @@ check.feature_works(work / "3-branch")
 # %% [markdown] task=4
 # ### 4 · Two people, one line
 #
-# Ana added `weather` to the list of features, on `feature/weather`. Meanwhile you added `carrier`, on
-# `main`. Both changed the same line. Git can see that, but not what you two meant. So it stops and
-# asks: that is all a conflict is.
+# Ana added `weather` to the list of features, on `feature/weather`. Meanwhile you added `carrier`,
+# on `main`. Both changed the same line. Git can see that, but not what you two meant. So it stops
+# and asks: that is all a conflict is.
 #
 # **Do:** in `work/4-conflict/flight-delays`, merge `feature/weather` into `main` so that the model
 # gets *both* new features, once each, and `python -m pytest -q` passes there.
@@ -340,11 +341,12 @@ check.feature_works(work / "3-branch")
 # %% look=4
 import sys
 
+python = sys.executable
 # !cd work/4-conflict/flight-delays && git --no-pager log --oneline --graph --color=never -6
 
 # Other tools' plugins take seconds to load, and these tests need none.
 # %env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1
-# !cd work/4-conflict/flight-delays && {sys.executable} -m pytest -q --color=no -p no:cacheprovider
+# !cd work/4-conflict/flight-delays && {python} -m pytest -q --color=no -p no:cacheprovider
 
 # %% check="conflict_resolved"
 check.conflict_resolved(work / "4-conflict")
@@ -355,9 +357,9 @@ check.features_both(work / "4-conflict")
 # %% [markdown] task=5
 # ### 5 · A straight line
 #
-# A merge commit is good news for a feature. For three small commits it is noise. If nobody else has
-# your commits yet, you can *rebase* them: Git repeats them, one by one, on top of what `main` is now.
-# They become new commits with the same changes, and the history reads like a line.
+# A merge commit is good news for a feature. For three small commits it is noise. If nobody else
+# has your commits yet, you can *rebase* them: Git repeats them, one by one, on top of what `main`
+# is now. They become new commits with the same changes, and the history reads like a line.
 #
 # That is also why you never rebase what others have: to them, their commits would be gone.
 #
@@ -407,7 +409,8 @@ check.commits_replayed(work / "5-rebase")
 # ### 6 · The key that got out
 #
 # Ana committed `.env` with the key of the weather service. Ben removed it, in a new commit. That
-# helped nobody: the old commits still have it, and so has every clone. `git log -p -- .env` shows it.
+# helped nobody: the old commits still have it, and so has every clone. `git log -p -- .env` shows
+# it.
 #
 # **First, rotate.** A key that was pushed is known. Only a new key ends the danger, and it comes
 # before any tidying. Here is yours: `wx-b80e2d6473fa4195`. The old one is dead.
@@ -437,7 +440,7 @@ check.commits_replayed(work / "5-rebase")
 #    `--force` is fine.
 # 2. It rewrites all branches and tags, and throws the old objects away. `git filter-branch` does
 #    neither unless you ask: `--tag-name-filter cat -- --all`, then remove `refs/original`, expire
-#    the reflog, `git gc --prune=now`.
+#    the reflog, `git gc --prune=now`. "Not a git command"? `python -m git_filter_repo` is the same.
 # 3. The new `.env` comes last: rewriting clears the old one off the disk.
 #
 # <details><summary>Nearly all of it</summary>
@@ -478,15 +481,16 @@ check.key_rotated(work / "6-secret")
 # ### 7 · Which commit broke it?
 #
 # At the tag `v0.1.0` the model ranked flights well: its AUC was 0.70. Thirty commits into the
-# project it is 0.56, and no message says "break the model". You could read 26 diffs. Or you could ask
-# the middle one, *good or bad?*, and throw half of them away. Five questions are enough, and a
+# project it is 0.56, and no message says "break the model". You could read 26 diffs. Or you could
+# ask the middle one, *good or bad?*, and throw half of them away. Five questions are enough, and a
 # script can answer them: that is `git bisect run`.
 #
 # The script is there: `python3 evaluate.py --at-least 0.65` ends with exit code 0 if the AUC is at
 # least 0.65, else with 1.
 #
 # **Do:** in `work/7-bisect/flight-delays`, find the first bad commit. Leave the answer as a tag on
-# it, `broke-the-metric`. Then repair `main` with a new commit that undoes the damage and nothing else.
+# it, `broke-the-metric`. Then repair `main` with a new commit that undoes the damage and nothing
+# else.
 #
 # **Leaves behind:** the tag, and a `main` whose model ranks flights well again. **3 points**
 
@@ -543,12 +547,13 @@ check.metric_restored(work / "7-bisect")
 # numbers, *major.minor.patch*: patch for a repair, minor for something new that breaks nothing,
 # major for a change that breaks what others built on it.
 #
-# A tag gives a commit such a name. A *lightweight* tag is a name and nothing else. An *annotated* tag
-# also says who released, when and what: that is the one for releases.
+# A tag gives a commit such a name. A *lightweight* tag is a name and nothing else. An *annotated*
+# tag also says who released, when and what: that is the one for releases.
 #
-# **Do:** in `work/8-release/flight-delays`, 0.1.1 is out, and a feature that breaks nothing was added.
-# One commit set the file `VERSION` to the next number; since then `main` has moved on. Tag that
-# commit `v0.2.0`, annotated, with a message that says what is new. Leave the older tags alone.
+# **Do:** in `work/8-release/flight-delays`, 0.1.1 is out, and a feature that breaks nothing was
+# added. One commit set the file `VERSION` to the next number; since then `main` has moved on. Tag
+# that commit `v0.2.0`, annotated, with a message that says what is new. Leave the older tags
+# alone.
 #
 # **Leaves behind:** the annotated tag `v0.2.0` on the right commit. **2 points**
 
@@ -564,8 +569,8 @@ check.metric_restored(work / "7-bisect")
 #
 # <details><summary>Nearly all of it</summary>
 #
-# `git tag -a v0.2.0 -m "The model knows the carrier" <commit>`. Wrong commit? `git tag -d v0.2.0` and
-# again: as long as nobody else has the tag.
+# `git tag -a v0.2.0 -m "The model knows the carrier" <commit>`. Wrong commit? `git tag -d v0.2.0`
+# and again: as long as nobody else has the tag.
 #
 # </details></details></details>
 
@@ -654,15 +659,15 @@ check.clones_agree(work / "9-remote")
 # %% [markdown] task=10
 # ### 10 · Take it back in the open
 #
-# Ben meant well: "Count only flights that are really late". He set the limit in `labels.py` from 15 minutes
-# to 60. Now no number can be compared with last month's. And the commit is pushed, with a good one
-# on top of it.
+# Ben meant well: "Count only flights that are really late". He set the limit in `labels.py` from
+# 15 minutes to 60. Now no number can be compared with last month's. And the commit is pushed, with
+# a good one on top of it.
 #
 # You could reset `main` and force the push. Then everybody who has pulled holds a history that no
 # longer exists. What is public is taken back in public: by a new commit that does the opposite.
 #
-# **Do:** in `work/10-revert/flight-delays`, undo Ben's commit with a new one, keep the good one, and
-# push to `origin` (it is `work/10-revert/origin.git`).
+# **Do:** in `work/10-revert/flight-delays`, undo Ben's commit with a new one, keep the good one,
+# and push to `origin` (it is `work/10-revert/origin.git`).
 #
 # **Leaves behind:** all old commits and the new one on `main`, in your clone and in `origin.git`;
 # late means 15 minutes again. **3 points**

@@ -1,6 +1,6 @@
 """Throws the whole history away with the key."""
 
-SCORES = {"history_kept": 0}
+SCORES = {"key_gone": 0, "history_kept": 0, "key_swept": 0}
 CELLS = {
     "secret": r"""%%bash
 cd work/6-secret/flight-delays

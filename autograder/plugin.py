@@ -1,0 +1,74 @@
+"""Our engine inside plain nbgrader, by configuration.
+
+Put into ``nbgrader_config.py``::
+
+    from autograder.plugin import AUTOGRADE_STEPS
+
+    c.Autograde.autograde_preprocessors = AUTOGRADE_STEPS
+
+Then ``nbgrader autograde`` runs locked cells in another process than learners' cells, in the
+sandbox.  It starts two warm parents for each notebook and grades one after another; for a class,
+``autograder grade`` is the fast way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbformat import NotebookNode
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    Execute,
+    IgnorePattern,
+    LimitOutput,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+)
+from traitlets import Bool
+
+from autograder import sandbox
+from autograder.engine import imports_of, without_stderr
+from autograder.execute import Budget, TrustedExecute, Workshop
+
+
+class ExecuteApart(NbGraderPreprocessor):
+    """nbgrader's `Execute`, with locked cells in another process than all others."""
+
+    confined = Bool(True, help="Refuse to run where no sandbox works.").tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict[str, Any]
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Execute a sanitized notebook in its folder; raises SandboxMissingError without one."""
+        if self.confined:
+            sandbox.require()
+        # nbgrader's own options for Execute stay in force.
+        seconds = Execute(parent=self.parent, config=self.config).timeout or 3600
+        shop = Workshop(
+            Path(resources["metadata"]["path"] or ".").resolve(),
+            modules=imports_of(nb),
+            budget=Budget(cell=seconds, notebook=10 * seconds, check=seconds),
+            confined=self.confined,
+        )
+        try:
+            nb, resources = TrustedExecute(shop).preprocess(nb, resources)
+        finally:
+            shop.close()
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                without_stderr(cell)
+        return nb, resources
+
+
+AUTOGRADE_STEPS = [
+    ExecuteApart,
+    IgnorePattern,
+    ClearMetadataPreprocessor,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]

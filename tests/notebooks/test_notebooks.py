@@ -1,0 +1,83 @@
+"""Every notebook runs: with papermill to scratch, and with nbval against its stored outputs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from autograder import pages
+from tests.conftest import COURSE, ROOT
+
+NOTEBOOKS = [
+    *(f"course/{name}.ipynb" for name in pages.page_names(COURSE)),
+    *(f"solutions/{lab}/{lab}.ipynb" for lab in COURSE.lab_names()),
+]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, no_git_config: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the notebooks in which nobody has worked yet."""
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    pages.copy_notebooks(COURSE, tmp_path)
+    for lab in COURSE.lab_names():
+        (tmp_path / "solutions" / lab).mkdir(parents=True)
+        shutil.copy(COURSE.solutions / lab / f"{lab}.ipynb", tmp_path / "solutions" / lab)
+    return tmp_path
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_runs_with_papermill(notebook: str, scratch: Path) -> None:
+    path = scratch / notebook
+    executed = papermill.execute_notebook(
+        path,
+        scratch / "executed.ipynb",
+        cwd=path.parent,
+        kernel_name="python3",
+        progress_bar=False,
+    )
+    assert all(c.execution_count for c in executed.cells if c.cell_type == "code")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_gives_its_stored_outputs_again(notebook: str, scratch: Path) -> None:
+    path = scratch / notebook
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider"),
+            *("-p", "no:xdist", "--rootdir", str(path.parent), "-c", "/dev/null"),
+            *("--nbval-sanitize-with", str(ROOT / "tests" / "notebooks" / "nbval.cfg")),
+            path.name,
+        ],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_code_cell_was_executed(notebook: str) -> None:
+    cells = nbformat.read(ROOT / notebook, 4).cells
+    assert [c.id for c in cells if c.cell_type == "code" and c.execution_count is None] == []
+
+
+def test_a_stored_output_that_lies_is_caught(scratch: Path) -> None:
+    """The comparison itself can fail."""
+    path = scratch / "lie.ipynb"
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(1)")])
+    nb.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="2\n")]
+    nb.cells[0].execution_count = 1
+    nb.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nb, path)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:xdist", path.name],
+        cwd=scratch,
+        capture_output=True,
+    )
+    assert done.returncode == 1
