@@ -84,6 +84,13 @@ def test_the_page_lists_these_attacks_and_nothing_got_through() -> None:
     assert "Ours: none." in table.PAGE.read_text("utf-8")
 
 
+def test_an_honest_submission_gets_all_its_points(root: Path) -> None:
+    """The attacks' zeros mean something only where honest work is not zero."""
+    cells = tuple(c.source for c in arena.solution().cells if c.metadata.nbgrader.solution)
+    outcome = arena.ours(Attack("honest", "control", "the solution", cells), root)
+    assert outcome.points == 4
+
+
 def test_there_are_enough_and_each_has_its_own_name() -> None:
     names = [a.name for a in ATTACKS]
     assert len(names) >= 30
