@@ -297,7 +297,7 @@ import autograder.checks as checks, os, subprocess
 package = os.path.dirname(checks.__file__)
 root = os.path.dirname(package)
 subprocess.run(["mount", "-o", "remount,rw,bind", root])
-open(package + "/owned_by_attack.py", "w").write("x = 1")
+open(package + "/owned_by_attack", "w").write("")
 """,
     plain=False,
 )
