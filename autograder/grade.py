@@ -9,14 +9,14 @@ there what is still true and does the rest.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import json
 import multiprocessing
 import os
 import shutil
 import signal
-import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from nbformat import NotebookNode
 
 from autograder import gradebook, sandbox
@@ -176,10 +177,15 @@ def _storable(data: Any) -> Any:
     return json.loads(text)
 
 
-def end_with_parent() -> None:
-    """Let a worker end when the batch is killed; it would wait for its next job for ever."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+def end_with(batch: int) -> None:
+    """Let a worker end when the batch's process is gone; it would wait for work for ever."""
+
+    def watch() -> None:
+        while psutil.pid_exists(batch):
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Run:
@@ -254,7 +260,9 @@ class _Run:
             context.set_forkserver_preload(["autograder.grade"])
         left = dict(pending)
         try:
-            with ProcessPoolExecutor(jobs, mp_context=context, initializer=end_with_parent) as pool:
+            with ProcessPoolExecutor(
+                jobs, mp_context=context, initializer=end_with, initargs=(os.getpid(),)
+            ) as pool:
                 for student, done in _as_done(pool, left):
                     del left[student]
                     yield student, done

@@ -719,5 +719,5 @@ lab.summary()
 # ## What next
 #
 # You can now say of every prediction which code made it. The next question is which *machine* made
-# it: [the lab on Docker](../s2_docker/s2_docker.ipynb) gives the product an environment that is the
-# same everywhere. The history of *data* is a matter for [DVC](../s4_dvc/s4_dvc.ipynb).
+# it: an image, built with Docker, gives the product an environment that is the same everywhere.
+# The history of *data* is a matter for DVC.

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat import NotebookNode
 
+import autograder
 from autograder import feedback, grade, gradebook
 from autograder.engine import Graded, autograde
 from autograder.lab import Lab
@@ -174,10 +175,12 @@ def ours(attack: Attack, root: Path) -> Outcome:
 
 
 def marks(graded: Graded, attack: Attack) -> list[str]:
-    """Return the marks that code left which must not have run at all."""
-    if attack.cells or graded.folder is None or not graded.folder.exists():
-        return []
-    return [str(p) for p in graded.folder.rglob(f"{MARK}*")]
+    """Return the marks that code left which must not have run, or not with such rights."""
+    found = [str(p) for p in Path(autograder.__file__).parent.rglob(f"{MARK}*")]
+    # A cell may write to its own folder; what comes as evidence must do nothing at all.
+    if not attack.cells and graded.folder is not None and graded.folder.exists():
+        found += [str(p) for p in graded.folder.rglob(f"{MARK}*")]
+    return found
 
 
 class Serial(Executor):

@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from autograder.execute import Budget
 
 NORMAL = Budget(cell=20, notebook=60, check=60)
-SHORT = Budget(cell=5, notebook=15, check=30)
+SHORT = Budget(cell=5, notebook=15, check=30, processes=80)
 
 IN_PROCESS = "in-process tricks"
 SHADOW = "files that shadow modules"
@@ -297,7 +297,7 @@ import autograder.checks as checks, os, subprocess
 package = os.path.dirname(checks.__file__)
 root = os.path.dirname(package)
 subprocess.run(["mount", "-o", "remount,rw,bind", root])
-open(package + "/owned_by_attack.py", "w").write("x = 1")
+open(package + "/owned_by_attack", "w").write("")
 """,
     plain=False,
 )
