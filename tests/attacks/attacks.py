@@ -1485,12 +1485,15 @@ attack(
     "connect to services on the machine's own loopback",
     """
 import socket
+# What listens inside the sandbox itself, such as the kernel, stands in its own table.
+lines = open("/proc/net/tcp").readlines()[1:]
+own = {int(line.split()[1].partition(":")[2], 16) for line in lines}
 open_ports = []
 for port in range(1, 65536):
     s = socket.socket(); s.settimeout(0.05)
     # A port may be given to the very socket that asks for it, which then reaches itself.
     if s.connect_ex(("127.0.0.1", port)) == 0 and s.getsockname() != s.getpeername():
-        open_ports.append(port)
+        open_ports += [port] if port not in own else []
     s.close()
 print("open:", open_ports)
 """,
