@@ -182,7 +182,7 @@ def test_evidence_that_came_along_is_not_made_again(run: Run) -> None:
 def test_nothing_of_the_learners_moves_while_a_check_looks(run: Run) -> None:
     writes = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    n = 0\n    while True:\n"
     writes += "        n += 1; open('n', 'w').write(str(n)); time.sleep(0.01)"
-    looks = "import time\nbefore = open('n').read()\ntime.sleep(0.5)\n"
+    looks = "import time\ntime.sleep(0.3)\nbefore = open('n').read()\ntime.sleep(0.5)\n"
     points = run(
         ("learner", writes),
         ("learner", looks),
