@@ -47,7 +47,7 @@ def explained(course: Course) -> Iterator[None]:
         hint = next((h for word, h in remedy.items() if word in reason), "see the message above")
         raise UserError(
             f"{course.gradebook}: {reason}. Remedy: {hint}. "
-            "Scores that were not written are kept and written then."
+            "What was written before stays; what was not is graded then."
         ) from error
 
 
@@ -60,6 +60,9 @@ def register(course: Course, lab: str, master: NotebookNode) -> None:
     resources = {"nbgrader": {"notebook": lab, "assignment": lab, "db_url": url(course)}}
     with explained(course):
         with Gradebook(url(course), COURSE_ID) as gradebook:
+            # Better now than after an hour's grading: can it be written?
+            gradebook.db.connection().exec_driver_sql("UPDATE course SET id = id")
+            gradebook.db.commit()
             gradebook.update_or_create_assignment(lab)
         try:
             SaveCells(config=nbgrader_config()).preprocess(master, resources)

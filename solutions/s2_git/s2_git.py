@@ -23,7 +23,7 @@
 #
 # About 90 minutes · 31 points · needs Git 2.28 or newer. Nothing goes over a network.
 #
-# The ideas behind each step are in [stage 2](../../course/2_devops.ipynb). Here you do them.
+# Where this lab stands among the others: [roadmap](../../course/roadmap.ipynb).
 
 # %% [markdown]
 # ## The product
