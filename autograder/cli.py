@@ -76,7 +76,7 @@ def _timed(name: str, work) -> None:  # type: ignore[no-untyped-def]
 @click.argument("lab")
 @click.option("--student", "students", multiple=True, help="Only this student; may be repeated.")
 @click.option("--force", is_flag=True, help="Grade again what has not changed.")
-@click.option("--jobs", type=int, default=None, help="Submissions at a time; default: one a core.")
+@click.option("--jobs", type=int, default=None, help="Submissions at a time; default: cores + 1.")
 @click.option("--cell-seconds", type=float, default=60.0, show_default=True)
 @click.option("--no-feedback", is_flag=True, help="Scores only, no HTML for students.")
 @click.option("--unsafe", is_flag=True, help="Grade without a sandbox, if you trust them all.")
@@ -94,6 +94,9 @@ def grade_command(
     root: Path | None,
 ) -> None:
     """Grade the submissions of LAB in submitted/<student>/<lab>/."""
+    from autograder import pool
+
+    pool.start_early()
     from autograder.execute import Budget
     from autograder.scale import cluster
     from autograder.teach import grade_and_report
@@ -120,6 +123,9 @@ def grade_command(
 @click.option("--into", type=click.Path(path_type=Path), default=None, help="Folder of the class.")
 def demo_command(lab: str, into: Path | None) -> None:
     """Make a sample class of 12 submissions and grade it."""
+    from autograder import pool
+
+    pool.start_early()
     from autograder.demo import make_class
     from autograder.execute import Budget
     from autograder.teach import grade_and_report

@@ -89,6 +89,7 @@ def autograde(
         lab=lab,
         checks=tuple(check_results(executed, lab)),
         seconds=time.perf_counter() - began,
+        cpu=shop.cpu,
         notes=(*notes, *changes, *trouble),
     )
     return Graded(result, executed, folder)

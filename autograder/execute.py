@@ -123,6 +123,11 @@ class Workshop:
         self.learner.sweep()
         self.judge.sweep()
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU that the kernels of the submission swept last have used."""
+        return self.learner.cpu + self.judge.cpu
+
     def close(self) -> None:
         """Stop both parents."""
         self.learner.close()
@@ -143,6 +148,8 @@ class _Kernel:
             return
         self.km = self.parent.manager()
         self.km.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_BYTES)
+        # The client knocks before the kernel listens; by default it knocks again after 100 ms.
+        self.km.context.setsockopt(zmq.RECONNECT_IVL, 5)
         await ensure_async(self.km.start_kernel(cwd=str(self.folder)))
         self.kc = self.km.client()
         self.kc.start_channels()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets import List
 from traitlets.config import Config
 
+from autograder.pool import workers
 from autograder.submission import without_hidden
 
 _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
@@ -94,7 +93,7 @@ def write_feedback(
     one = partial(_one, lab=lab, autograded=autograded, feedback=feedback, db_url=db_url)
     if jobs <= 1 or len(students) <= 2:
         return [one(student) for student in students]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with workers(jobs) as pool:
         return list(pool.map(one, students))
 
 

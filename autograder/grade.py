@@ -9,16 +9,17 @@ there what is still true and does the rest.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ from autograder import gradebook, sandbox
 from autograder.build import master_notebook, solution_notebook
 from autograder.engine import autograde, zero_results
 from autograder.execute import Budget
+from autograder.gradebook import untouched_answers
 from autograder.paths import Course, UserError
+from autograder.pool import default_jobs, workers
 from autograder.results import SubmissionResult
 from autograder.source import write_notebook
 from autograder.staging import MAX_BYTES, MAX_DEPTH, defuse, remove_tree, walk
@@ -51,6 +54,7 @@ _NO_SCORES = {
     "jupyter",
     "pages",
     "plugin",
+    "pool",
     "progress",
     "report",
     "scaffold",
@@ -70,16 +74,22 @@ class Job:
     submitted: str
     staged: str
     master: str
+    lab_print: str
     budget: Budget
     confined: bool = True
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a worker sends back."""
+    """What a worker sends back; the executed notebook lies among the staged files, if any.
+
+    ``untouched`` names the answer cells that are still as they were released.
+    """
 
     result: dict[str, Any]
-    notebook: str | None
+    untouched: tuple[str, ...] = ()
+    executed: bool = False
+    fingerprint: str = ""
     error: str = ""
 
 
@@ -119,7 +129,7 @@ def grade_lab(
     with _only_one(course), gradebook.Writer(course) as writer:
         gradebook.register(course, lab, master)
         run = _Run(course, lab, master, writer, budget or Budget(), progress, confined)
-        return run.over(found, force, jobs or os.cpu_count() or 1, executor)
+        return run.over(found, force, jobs or default_jobs(), executor)
 
 
 def find_submissions(course: Course, lab: str, students: Iterable[str] = ()) -> dict[str, Path]:
@@ -148,10 +158,12 @@ def find_submissions(course: Course, lab: str, students: Iterable[str] = ()) -> 
 def grade_one(job: Job) -> Done:
     """Grade one submission and put its files aside; runs in a worker and never raises."""
     try:
+        # Before anything runs: what changes meanwhile makes the result stale.
+        print_ = f"{job.lab_print}-{fingerprint(Path(job.submitted))}"
         graded = autograde(
             Path(job.submitted) / f"{job.lab}.ipynb",
             job.lab,
-            master=nbformat.reads(job.master, 4),
+            master=_notebook(job.master),
             student=job.student,
             budget=job.budget,
             confined=job.confined,
@@ -162,10 +174,23 @@ def grade_one(job: Job) -> Done:
             defuse(graded.folder)
             staged.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(graded.folder, staged)
-        text = nbformat.writes(graded.notebook) if graded.notebook else None
-        return Done(_storable(graded.result.to_json()), text)
+        untouched: list[str] = []
+        if graded.notebook:
+            write_notebook(graded.notebook, staged / f"{job.lab}.ipynb")
+            untouched = untouched_answers(graded.notebook)
+        return Done(
+            _storable(graded.result.to_json()),
+            tuple(_storable(untouched)),
+            executed=graded.notebook is not None,
+            fingerprint=print_,
+        )
     except Exception as error:
-        return Done({}, None, _storable(f"{type(error).__name__}: {error}"))
+        return Done({}, error=_storable(f"{type(error).__name__}: {error}"))
+
+
+@functools.lru_cache(maxsize=2)
+def _notebook(text: str) -> NotebookNode:
+    return nbformat.reads(text, 4)
 
 
 def _storable(data: Any) -> Any:
@@ -212,19 +237,18 @@ class _Run:
     def over(
         self, found: dict[str, Path], force: bool, jobs: int, executor: Executor | None
     ) -> Batch:
-        prints = {s: f"{self.lab_print}-{fingerprint(folder)}" for s, folder in found.items()}
         written = self.writer.students(self.lab)
         todo = {}
         for student, folder in found.items():
             known = student in written and not force
-            before = self._before(student, prints[student]) if known else None
+            before = self._before(student, folder) if known else None
             if before is None:
                 todo[student] = folder
             else:
                 self.results[student] = before
         reused = len(self.results)
         for student, done in self._work(todo, jobs, executor):
-            self._finish(student, found[student], done, prints[student], len(found))
+            self._finish(student, found[student], done, len(found))
         remove_tree(self.staging)
         ordered = tuple(self.results[s] for s in found if s in self.results)
         return Batch(self.lab, ordered, reused, tuple(self.errors))
@@ -243,6 +267,7 @@ class _Run:
                 str(folder),
                 str(self.staging / hashlib.sha256(student.encode()).hexdigest()[:12]),
                 text,
+                self.lab_print,
                 self.budget,
                 self.confined,
             )
@@ -254,15 +279,9 @@ class _Run:
         yield from self._in_pool(pending, min(jobs, len(pending)))
 
     def _in_pool(self, pending: dict[str, Job], jobs: int) -> Iterator[tuple[str, Done]]:
-        # Workers are forked from a server that has done the imports and nothing else.
-        context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-        if os.name == "posix":
-            context.set_forkserver_preload(["autograder.grade"])
         left = dict(pending)
         try:
-            with ProcessPoolExecutor(
-                jobs, mp_context=context, initializer=end_with, initargs=(os.getpid(),)
-            ) as pool:
+            with workers(jobs) as pool:
                 for student, done in _as_done(pool, left):
                     del left[student]
                     yield student, done
@@ -270,12 +289,12 @@ class _Run:
             # Somebody's notebook took its worker down.  One at a time tells whose it was.
             for student, job in left.items():
                 try:
-                    with ProcessPoolExecutor(1, mp_context=context) as pool:
+                    with workers(1) as pool:
                         yield student, pool.submit(grade_one, job).result()
                 except BrokenProcessPool:
-                    yield student, Done({}, None, "its run ended the grader's worker process")
+                    yield student, Done({}, error="its run ended the grader's worker process")
 
-    def _before(self, student: str, print_: str) -> SubmissionResult | None:
+    def _before(self, student: str, folder: Path) -> SubmissionResult | None:
         """Return the result of an earlier run if all that led to it is still the same."""
         try:
             state = json.loads(self._state_file(student).read_text("utf-8"))
@@ -283,10 +302,12 @@ class _Run:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         placed = self.course.autograded / student / self.lab / f"{self.lab}.ipynb"
-        same = state.get("fingerprint") == print_ and placed.exists()
+        if not placed.exists() or not str(state.get("fingerprint")).startswith(self.lab_print):
+            return None
+        same = state["fingerprint"] == f"{self.lab_print}-{fingerprint(folder)}"
         return result if same else None
 
-    def _finish(self, student: str, folder: Path, done: Done, print_: str, total: int) -> None:
+    def _finish(self, student: str, folder: Path, done: Done, total: int) -> None:
         """Put one submission's outcome in place: files, gradebook, state file — in this order."""
         if done.error:
             problem = f"could not be graded: {done.error}. The instructor will look at it."
@@ -294,11 +315,12 @@ class _Run:
             result = SubmissionResult(student, self.lab, checks, problem)
         else:
             result = SubmissionResult.from_json(done.result)
-        notebook = nbformat.reads(done.notebook, 4) if done.notebook else self._stand_in(result)
         try:
-            self._place(student, notebook)
-            self.writer.save(result, notebook, gradebook.timestamp_of(folder))
-            self._remember(student, result, print_)
+            self._place(student, None if done.executed else self._stand_in(result))
+            self.writer.save(result, done.untouched, gradebook.timestamp_of(folder))
+            # A failure of the grader is not the submission's last word: it is tried again.
+            if not done.error:
+                self._remember(student, result, done.fingerprint)
         except Exception as error:
             # Whatever it is, it is about one submission: the others must not wait for it.
             self.errors.append(f"{student}: {_explain(error, self.course)}")
@@ -313,13 +335,16 @@ class _Run:
         nb.cells.insert(0, nbformat.v4.new_markdown_cell(note, id="problem"))
         return nb
 
-    def _place(self, student: str, notebook: NotebookNode) -> None:
+    def _place(self, student: str, instead: NotebookNode | None) -> None:
         staged = self.staging / hashlib.sha256(student.encode()).hexdigest()[:12]
-        staged.mkdir(parents=True, exist_ok=True)
-        write_notebook(notebook, staged / f"{self.lab}.ipynb")
+        if instead:
+            write_notebook(instead, staged / f"{self.lab}.ipynb")
         goal = self.course.autograded / student / self.lab
         goal.parent.mkdir(parents=True, exist_ok=True)
-        remove_tree(goal)
+        if goal.exists():
+            # Removed in the end with the rest: it takes longer than all else here.
+            self.staging.mkdir(parents=True, exist_ok=True)
+            shutil.move(goal, tempfile.mkdtemp(prefix="old-", dir=self.staging))
         shutil.move(staged, goal)
 
     def _remember(self, student: str, result: SubmissionResult, print_: str) -> None:

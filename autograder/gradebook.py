@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbformat.v4 import new_notebook
+from nbgrader.api import BaseCell, Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_solution, parse_utc
 from sqlalchemy.exc import DatabaseError, OperationalError, SAWarning
@@ -103,15 +104,16 @@ class Writer:
             return {s.student_id for s in self._open().assignment_submissions(lab)}
 
     def save(
-        self, result: SubmissionResult, notebook: NotebookNode, timestamp: datetime | None
+        self, result: SubmissionResult, untouched: Collection[str], timestamp: datetime | None
     ) -> None:
         """Write a submission's scores in one transaction; manual scores and comments stay.
 
+        ``untouched`` are the answer cells that are as they were released: nothing to comment on.
         Raises UserError that names the gradebook and the remedy if it cannot be written.
         """
         try:
             with explained(self.course):
-                self._save(self._open(), result, notebook, timestamp)
+                self._save(self._open(), result, untouched, timestamp)
         except BaseException:
             # A session that failed is of no use to the next submission.
             self._close()
@@ -121,7 +123,7 @@ class Writer:
         self,
         book: Gradebook,
         result: SubmissionResult,
-        notebook: NotebookNode,
+        untouched: Collection[str],
         timestamp: datetime | None,
     ) -> None:
         book.update_or_create_student(result.student)
@@ -129,29 +131,37 @@ class Writer:
         submission = book.update_or_create_submission(result.lab, result.student, **times)
         submitted = book.find_submission_notebook(result.lab, result.lab, result.student)
         results = {c.name: c for c in result.checks}
+        # All names in one query; asked one by one, the database takes longer than the grading.
+        cells = book.db.query(BaseCell.id, BaseCell.name)
+        names = dict(cells.filter(BaseCell.notebook_id == submitted.notebook_id).all())
         for grade in submitted.grades:
-            found = results.get(grade.name)
+            found = results.get(names[grade.cell_id])
             review = found is not None and found.status is Status.NEEDS_REVIEW
             grade.auto_score = None if review else (found.points if found else 0.0)
             grade.needs_manual_grade = review or grade.manual_score is not None
-        answers = {c.metadata.nbgrader.grade_id: c for c in notebook.cells if is_solution(c)}
         for comment in submitted.comments:
-            cell = answers.get(comment.name)
-            untouched = cell is not None and cell.metadata.nbgrader.get("checksum") == (
-                compute_checksum(cell)
-            )
-            comment.auto_comment = "No response." if untouched else None
+            as_released = names[comment.cell_id] in untouched
+            comment.auto_comment = "No response." if as_released else None
         submitted.late_submission_penalty = None
         late = submission.total_seconds_late > 0
         book.db.commit()
         if late:
-            self._late_penalty(result, notebook)
+            self._late_penalty(result)
 
-    def _late_penalty(self, result: SubmissionResult, notebook: NotebookNode) -> None:
+    def _late_penalty(self, result: SubmissionResult) -> None:
         """Let the late policy that nbgrader is configured with set the penalty."""
         names = {"notebook": result.lab, "assignment": result.lab, "student": result.student}
         resources = {"nbgrader": {**names, "db_url": url(self.course)}}
-        AssignLatePenalties(config=nbgrader_config()).preprocess(notebook, resources)
+        AssignLatePenalties(config=nbgrader_config()).preprocess(new_notebook(), resources)
+
+
+def untouched_answers(notebook: NotebookNode) -> list[str]:
+    """Return the names of the answer cells that still are as they were released."""
+    return [
+        cell.metadata.nbgrader.grade_id
+        for cell in notebook.cells
+        if is_solution(cell) and cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+    ]
 
 
 def timestamp_of(folder: Path) -> datetime | None:

@@ -41,7 +41,8 @@ class SubmissionResult:
     """One graded submission.
 
     ``problem`` says in a student's words why the submission as a whole could not be graded, or
-    what was odd about it; it is empty for an ordinary one.  ``seconds`` is wall time.
+    what was odd about it; it is empty for an ordinary one.  ``seconds`` is wall time, ``cpu`` what
+    its kernels used.
     """
 
     student: str
@@ -49,6 +50,7 @@ class SubmissionResult:
     checks: tuple[CheckResult, ...] = ()
     problem: str = ""
     seconds: float = 0.0
+    cpu: float = 0.0
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -99,21 +99,24 @@ def run(
     """
     limits = limits or Limits()
     command, env = _confined(argv, folder, limits, environment, readable, network=False)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        given.write(stdin.encode())
+        given.seek(0)
         process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
+            stdin=given,
             stdout=out,
             stderr=err,
             cwd=folder,
             env=env,
             start_new_session=True,
         )
-        timed_out = False
         try:
-            process.communicate(stdin.encode(), timeout=limits.seconds)
-        except subprocess.TimeoutExpired:
-            timed_out = True
+            timed_out = not _ends_within(process, limits.seconds)
         finally:
             kill_group(process)
         texts = [_head(stream, limits.output) for stream in (out, err)]
@@ -375,6 +378,21 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 5
     for descriptor in below:
         select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        os.close(descriptor)
+
+
+def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a command to end, and tell whether it did in time."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except (OSError, AttributeError):
+        # Python's own way looks again and again, at ever longer intervals.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        return process.returncode is not None
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
         os.close(descriptor)
 
 

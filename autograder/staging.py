@@ -51,11 +51,11 @@ def _copy(source: Path, target: Path) -> list[str]:
     files = size = 0
     for entry, relative, depth in walk(source):
         mode = entry.stat(follow_symlinks=False).st_mode
-        goal = target / relative
+        goal = f"{target}/{relative}"
         if depth > MAX_DEPTH:
             raise SubmissionError(f"folders lie more than {MAX_DEPTH} deep at {relative[:80]}…")
         if stat.S_ISDIR(mode):
-            goal.mkdir()
+            Path(goal).mkdir()
         elif stat.S_ISREG(mode):
             files, size = files + 1, size + entry.stat(follow_symlinks=False).st_size
             if files > MAX_FILES or size > MAX_BYTES:
@@ -63,12 +63,29 @@ def _copy(source: Path, target: Path) -> list[str]:
                     f"the submission has more than {MAX_FILES} files or {MAX_BYTES >> 20} MB; "
                     "hand in the lab's folder only, without data and caches."
                 )
-            shutil.copyfile(entry.path, goal, follow_symlinks=False)
-            goal.chmod(0o755 if mode & stat.S_IXUSR else 0o644)
+            _copy_file(entry.path, goal, 0o755 if mode & stat.S_IXUSR else 0o644)
         else:
             kind = "symbolic link" if stat.S_ISLNK(mode) else "special file"
             notes.append(f"{relative}: a {kind} is not graded and was left out.")
     return notes
+
+
+def _copy_file(source: str, target: str, mode: int) -> None:
+    """Copy one ordinary file; with a repository's hundreds of small ones, each call counts."""
+    given = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            while block := os.read(given, 1 << 20):
+                while block:
+                    block = block[os.write(made, block) :]
+            # The mode at creation has lost what the umask forbids.
+            if mode == 0o755:
+                os.fchmod(made, mode)
+        finally:
+            os.close(made)
+    finally:
+        os.close(given)
 
 
 def walk(

@@ -58,6 +58,7 @@ class WarmParent:
         self.ipc = Path(tempfile.mkdtemp(prefix="ag-", dir="/tmp"))
         self.process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
+        self.cpu = 0.0
         self.id = f"{self.name}-{id(self)}"
         _parents[self.id] = self
 
@@ -146,12 +147,17 @@ class WarmParent:
                 self.ask(do="hold" if still else "go_on")
 
     def sweep(self) -> None:
-        """End all that kernels left running; a parent that cannot is stopped with all of it."""
+        """End all that kernels left running; a parent that cannot is stopped with all of it.
+
+        ``cpu`` then says how many seconds of CPU they used, as far as they came to an end.
+        """
+        self.cpu = 0.0
         if not self.alive:
             self._empty_ipc()
             return
         try:
-            clean = self.ask(do="sweep")["left"] == 0
+            answer = self.ask(do="sweep")
+            clean, self.cpu = answer["left"] == 0, answer["cpu"]
         except WarmParentError:
             clean = False
         if not clean:
