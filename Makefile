@@ -10,7 +10,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab demo test build lint format lock export clean sync
+.PHONY: help lab demo test compat build lint format lock export clean sync
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ demo: sync ## Grade a small class and show what an instructor gets
 
 test: sync ## Run all checks: style, build, tests; a summary comes last
 	@$(BIN)/python .ci/steps.py $(ARGS)
+
+compat: sync ## Run nbgrader's own tests, plain and with our engine (ten minutes)
+	@$(BIN)/python -m tests.compat $(ARGS)
 
 build: sync ## Make the notebooks of course/, solutions/ and labs/ from their sources
 	@$(BIN)/autograder build $(ARGS)

@@ -49,10 +49,17 @@ class Usage:
         """Add up the tree below a process once."""
         memory = 0
         for process in [root, *root.children(recursive=True)]:
-            with suppress(psutil.Error):
-                # Forked processes share pages; USS counts what is a process's own.
-                memory += process.memory_full_info().uss
+            memory += share_of_memory(process.pid)
         self.peak = max(self.peak, memory)
+
+
+def share_of_memory(pid: int) -> int:
+    """Return a process's memory in bytes, pages that it shares divided among their users."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 @contextmanager
@@ -62,7 +69,7 @@ def measured(process: subprocess.Popen[bytes]) -> Iterator[Usage]:
     root = psutil.Process(process.pid)
 
     def watch() -> None:
-        while not ended.wait(0.5):
+        while not ended.wait(1):
             try:
                 usage.look(root)
             except psutil.Error:
