@@ -30,7 +30,7 @@ from nbgrader.preprocessors import (
 from traitlets import Bool
 
 from autograder import sandbox
-from autograder.engine import imports_of, without_stderr
+from autograder.engine import evidence_came_along, imports_of, without_stderr
 from autograder.execute import Budget, TrustedExecute, Workshop
 
 
@@ -47,14 +47,18 @@ class ExecuteApart(NbGraderPreprocessor):
             sandbox.require()
         # nbgrader's own options for Execute stay in force.
         seconds = Execute(parent=self.parent, config=self.config).timeout or 3600
+        folder = Path(resources["metadata"]["path"] or ".").resolve()
+        lab = resources.get("nbgrader", {}).get("assignment", "")
         shop = Workshop(
-            Path(resources["metadata"]["path"] or ".").resolve(),
+            folder,
             modules=imports_of(nb),
             budget=Budget(cell=seconds, notebook=10 * seconds, check=seconds),
             confined=self.confined,
         )
         try:
-            nb, resources = TrustedExecute(shop).preprocess(nb, resources)
+            learner_runs = not evidence_came_along(folder, lab)
+            step = TrustedExecute(shop, learner_runs=learner_runs)
+            nb, resources = step.preprocess(nb, resources)
         finally:
             shop.close()
         for cell in nb.cells:
