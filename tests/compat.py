@@ -66,10 +66,11 @@ def _run(modules: tuple[str, ...], config: str) -> dict[str, str]:
 
 
 def _outcome(case: ET.Element) -> tuple[str, str]:
+    name = f"{case.attrib['classname'].rpartition('.')[2]}::{case.attrib['name']}"
     kinds = {child.tag for child in case}
     if kinds & {"failure", "error"}:
-        return case.attrib["name"], "failed"
-    return case.attrib["name"], "skipped" if "skipped" in kinds else "passed"
+        return name, "failed"
+    return name, "skipped" if "skipped" in kinds else "passed"
 
 
 def _report(title: str, outcomes: dict[str, str], reasons: Mapping[str, str]) -> bool:
