@@ -16,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpecManager
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import (
@@ -42,11 +43,20 @@ class ExecuteApart(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Execute a sanitized notebook in its folder; raises SandboxMissingError without one."""
+        """Execute a sanitized notebook in its folder.
+
+        Raises SandboxMissingError without a sandbox, NoSuchKernel for a language not installed.
+        """
+        # nbgrader's own options for Execute stay in force.
+        theirs = Execute(parent=self.parent, config=self.config)
+        if not theirs.enabled:
+            return nb, resources
         if self.confined:
             sandbox.require()
-        # nbgrader's own options for Execute stay in force.
-        seconds = Execute(parent=self.parent, config=self.config).timeout or 3600
+        KernelSpecManager().get_kernel_spec(
+            nb.metadata.get("kernelspec", {}).get("name", "python3")
+        )
+        seconds = theirs.timeout or 3600
         folder = Path(resources["metadata"]["path"] or ".").resolve()
         lab = resources.get("nbgrader", {}).get("assignment", "")
         shop = Workshop(

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from autograder.engine import close
+from autograder.staging import remove_tree
 from tests.attacks import arena, plain
 from tests.attacks.attacks import ATTACKS, Attack
 from tests.conftest import ROOT
@@ -61,17 +64,23 @@ def listed() -> list[str]:
     return [row.split("|")[1].strip() for row in rows[2:]]
 
 
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder for a course; `tempfile` alone cannot remove all that attacks make."""
+    folder = Path(tempfile.mkdtemp(prefix="attacks-"))
+    try:
+        yield folder / "course"
+    finally:
+        remove_tree(folder)
+
+
 def _plain(attack: Attack) -> str:
-    with tempfile.TemporaryDirectory(prefix="attacks-", ignore_cleanup_errors=True) as folder:
-        return plain.run(attack, Path(folder) / "course")
+    with _scratch() as root:
+        return plain.run(attack, root)
 
 
 def _ours(attack: Attack) -> str:
-    with (
-        tempfile.TemporaryDirectory(prefix="attacks-", ignore_cleanup_errors=True) as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        root = Path(folder) / "course"
+    with _scratch() as root, pytest.MonkeyPatch.context() as patch:
         if attack.in_class:
             outcome = arena.ours_in_class(attack, root, patch)
         else:

@@ -11,7 +11,7 @@ import pytest
 from autograder import engine, sandbox
 from autograder.forkserver import NO_LANDLOCK
 from autograder.staging import remove_tree
-from tests.attacks import arena
+from tests.attacks import arena, table
 from tests.attacks.attacks import ATTACKS, Attack
 
 pytestmark = pytest.mark.skipif(
@@ -77,6 +77,11 @@ def _inert(page: str) -> bool:
     if policy is None or page.index(policy[0]) > page.index("<script"):
         return False
     return "script-src 'sha256-" in policy[1] and "unsafe" not in policy[1].split("style-src")[0]
+
+
+def test_the_page_lists_these_attacks_and_nothing_got_through() -> None:
+    assert table.listed() == [a.name for a in ATTACKS], "run python -m tests.attacks.table"
+    assert "Ours: none." in table.PAGE.read_text("utf-8")
 
 
 def test_there_are_enough_and_each_has_its_own_name() -> None:
