@@ -16,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbgrader.preprocessors import (
@@ -53,9 +53,7 @@ class ExecuteApart(NbGraderPreprocessor):
             return nb, resources
         if self.confined:
             sandbox.require()
-        KernelSpecManager().get_kernel_spec(
-            nb.metadata.get("kernelspec", {}).get("name", "python3")
-        )
+        _require_kernel(nb)
         seconds = theirs.timeout or 3600
         folder = Path(resources["metadata"]["path"] or ".").resolve()
         lab = resources.get("nbgrader", {}).get("assignment", "")
@@ -75,6 +73,12 @@ class ExecuteApart(NbGraderPreprocessor):
             if cell.cell_type == "code":
                 without_stderr(cell)
         return nb, resources
+
+
+def _require_kernel(nb: NotebookNode) -> None:
+    """Raise NoSuchKernel if the notebook asks for a kernel that nbgrader would not find, either."""
+    name = nb.metadata.get("kernelspec", {}).get("name", "python3")
+    _ = KernelManager(kernel_name=name).kernel_spec
 
 
 AUTOGRADE_STEPS = [
