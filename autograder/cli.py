@@ -163,3 +163,13 @@ def lab_command(arguments: tuple[str, ...]) -> None:
     from autograder.jupyter import open_jupyterlab
 
     sys.exit(open_jupyterlab(find_course(), list(arguments)))
+
+
+def _add_commands() -> None:
+    from autograder.learner.commands import COMMANDS
+
+    for command in COMMANDS:
+        main.add_command(command)
+
+
+_add_commands()

@@ -24,6 +24,8 @@ def open_jupyterlab(course: Course, arguments: list[str]) -> int:
         f"--ServerApp.root_dir={course.root}",
         "--LabApp.default_url=/lab/tree/course/roadmap.ipynb",
         "--ServerApp.ip=127.0.0.1",
+        # The workbook's own pages open notebooks in the JupyterLab that they are shown in.
+        "--LabApp.expose_app_in_browser=True",
         *arguments,
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -31,7 +33,9 @@ def open_jupyterlab(course: Course, arguments: list[str]) -> int:
     # The environment's own tools (git-filter-repo, mlflow, dvc …) come first in its terminals.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # No news from the network, and no authoring tools in a learner's side bar.
-    config = os.pathsep.join([str(CONFIG), os.environ.get("JUPYTER_CONFIG_PATH", "")]).strip(":")
+    config = os.pathsep.join([str(CONFIG), os.environ.get("JUPYTER_CONFIG_PATH", "")]).strip(
+        os.pathsep
+    )
     env = {**os.environ, "PATH": path, "JUPYTER_CONFIG_PATH": config}
     try:
         return subprocess.run(command, cwd=course.root, env=env).returncode

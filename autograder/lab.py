@@ -81,6 +81,11 @@ class Lab:
                 (scratch / "work" / entry.name).symlink_to(entry)
         return scratch
 
+    @property
+    def folders(self) -> list[str]:
+        """The names of the folders under ``work/`` that tasks start in."""
+        return list(self._starts)
+
     def restart(self, folder: str) -> Path:
         """Lay out a task's start state anew and return its folder.
 
@@ -92,7 +97,7 @@ class Lab:
             )
         target = self.work / folder
         if target.exists():
-            aside = _free_name(target)
+            aside = free_name(target)
             target.rename(aside)
             print(f"Your earlier work is in {aside.relative_to(self.folder)}.")
         _lay_out_one(self._starts[folder], target)
@@ -138,9 +143,12 @@ def _lay_out_one(layout: Layout, target: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _free_name(target: Path) -> Path:
+def free_name(target: Path) -> Path:
+    """Return a free name beside the target: ``x.before-1``, for a notebook ``x.before-1.ipynb``."""
+    end = ".ipynb" if target.suffix == ".ipynb" else ""
+    stem = target.name.removesuffix(end)
     n = 1
-    while (aside := target.with_name(f"{target.name}.before-{n}")).exists():
+    while (aside := target.with_name(f"{stem}.before-{n}{end}")).exists():
         n += 1
     return aside
 

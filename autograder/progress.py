@@ -1,6 +1,8 @@
-"""What a learner has reached so far: one small JSON file a lab, beside the lab's evidence.
+"""What a learner has reached so far.  Grading never reads it: it is a convenience.
 
-It is a convenience for the learner.  Grading never reads it.
+Two places: beside a lab's evidence, one small JSON file with what its checks last said; and in
+the learner's own data folder, a log to which every new best is appended.  The first goes away
+with the evidence when a lab is reset, the second stays.
 """
 
 from __future__ import annotations
@@ -8,12 +10,17 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_data_path
 
 from autograder.verdict import Verdict, number
 
 FILE = "progress.json"
+# Where the log lies, if not in the learner's data folder.
+LOG = "AUTOGRADER_PROGRESS"
 
 
 def record(verdict: Verdict) -> Verdict:
@@ -31,6 +38,7 @@ def record(verdict: Verdict) -> Verdict:
     reached = read(lab.work)
     reached[verdict.name] = verdict.points
     _write(lab.work, reached)
+    _remember(verdict)
     return replace(verdict, footer=total_line(verdict.lab, reached))
 
 
@@ -41,6 +49,54 @@ def read(work: Path) -> dict[str, float]:
         return {str(name): float(points) for name, points in data.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def log_path() -> Path:
+    """Return the file that keeps the learner's best results, through every reset."""
+    if given := os.environ.get(LOG):
+        return Path(given)
+    return user_data_path("mlops-workbook", appauthor=False) / "progress.jsonl"
+
+
+def best(lab: str, work: Path | None = None) -> dict[str, float]:
+    """Return the best points a learner ever had, by check name.
+
+    ``work`` is the lab's folder of evidence: what its checks last said counts as well.  A log that
+    is absent, or lines of it that cannot be read, count as nothing reached.
+    """
+    found = read(work) if work else {}
+    try:
+        lines = log_path().read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return found
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if entry["lab"] == lab:
+                name, points = str(entry["check"]), float(entry["points"])
+                found[name] = max(points, found.get(name, 0.0))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def _remember(verdict: Verdict) -> None:
+    """Append a new best to the log; two notebooks at once cannot overwrite each other's lines."""
+    if not verdict.points or best(verdict.lab).get(verdict.name, 0.0) >= verdict.points:
+        return
+    entry = {
+        "lab": verdict.lab,
+        "check": verdict.name,
+        "points": verdict.points,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        log_path().parent.mkdir(parents=True, exist_ok=True)
+        with log_path().open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry) + "\n")
+    except OSError:
+        # A full disk or a home that cannot be written must not turn a right answer red.
+        pass
 
 
 def total_line(lab: str, reached: dict[str, float] | Path) -> str:

@@ -20,7 +20,7 @@ WANTED = "AUTOGRADER_VERDICTS"
 WIDTH = 84
 _LABEL = 12
 
-_SYMBOL = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_GRADED: "–"}
+SYMBOL = {Status.PASSED: "✔", Status.FAILED: "✘", Status.NOT_GRADED: "–"}
 _COLOUR = {
     Status.PASSED: ("#1a7f37", "#eefbf1"),
     Status.FAILED: ("#b42318", "#fff4f2"),
@@ -75,11 +75,14 @@ class Verdict:
             return f"not graded here ({number(self.max_points)})"
         return f"{number(self.points)} of {number(self.max_points)}"
 
+    def head(self) -> str:
+        """Return the card's first line as plain text: outcome, task, points."""
+        head = f"{SYMBOL[self.status]} {self.task} · {self.title}"
+        return head + " " * max(2, WIDTH - len(head) - len(self.score)) + self.score
+
     def text(self) -> str:
         """Return the card as plain text, at most 84 characters wide."""
-        head = f"{_SYMBOL[self.status]} {self.task} · {self.title}"
-        gap = max(2, WIDTH - len(head) - len(self.score))
-        rows = [head + " " * gap + self.score]
+        rows = [self.head()]
         for label, body in self.lines:
             rows += _indent(label, body)
         if self.footer:
@@ -110,7 +113,7 @@ class Verdict:
             f'data-status="{self.status}" role="status" style="border-left:5px solid {ink};'
             f'background:{paper};color:#1f2328;padding:8px 14px;max-width:52em;line-height:1.4">'
             f'<div style="display:flex;justify-content:space-between;gap:2em;font-weight:600">'
-            f'<span style="color:{ink}">{_SYMBOL[self.status]} {self.task} · {escape(self.title)}'
+            f'<span style="color:{ink}">{SYMBOL[self.status]} {self.task} · {escape(self.title)}'
             f'</span><span style="white-space:nowrap">{self.score}</span></div>{table}{foot}</div>'
         )
 

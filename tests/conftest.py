@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
+from autograder import progress
 from autograder.build import master_notebook, release_notebook, solution_notebook
 from autograder.paths import Course
 
@@ -30,6 +31,12 @@ def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
 def course() -> Course:
     """The checkout the tests run in."""
     return COURSE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_progress(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests reach out of the progress of whoever runs them."""
+    os.environ[progress.LOG] = str(tmp_path_factory.mktemp("progress") / "log.jsonl")
 
 
 @pytest.fixture
