@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from autograder.results import Status
 
@@ -103,9 +104,14 @@ class Verdict:
         table = (
             f'<table style="border:0;margin:6px 0 0;font-size:13px">{rows}</table>' if rows else ""
         )
+        parts = [escape(self.footer)] if self.footer else []
+        if self.status is not Status.PASSED:
+            # JupyterLab makes an anchor of every heading; the hint is folded below the task's.
+            anchor = quote(f"{self.task} · {self.title}".replace(" ", "-"))
+            parts.append(f'<a href="#{anchor}" style="color:#0550ae">Task and hint</a>')
         foot = (
-            f'<div style="margin-top:4px;color:#57606a;font-size:12px">{escape(self.footer)}</div>'
-            if self.footer
+            f'<div style="margin-top:4px;color:#57606a;font-size:12px">{" · ".join(parts)}</div>'
+            if parts
             else ""
         )
         return (

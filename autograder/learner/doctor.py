@@ -258,7 +258,7 @@ TOOLS = (
     Tool(
         "Python",
         "runs everything",
-        "nothing works",
+        "nothing",
         _python,
         {
             **_apt("python3 python3-venv", "brew install python@3.13"),
@@ -269,7 +269,7 @@ TOOLS = (
     Tool(
         "JupyterLab, nbgrader",
         "notebooks, the Validate button, grading",
-        "check your work in the terminal: autograder check LAB",
+        "the terminal: autograder check LAB",
         _by_package("jupyterlab", "nbgrader", "jupyter-server-proxy"),
         _ENVIRONMENT,
         required=True,
@@ -277,7 +277,7 @@ TOOLS = (
     Tool(
         "Git",
         "lab s2_git, and every lab that keeps code",
-        "no lab that keeps a history",
+        "labs that keep no code",
         _by_command("git", "--version", least=(2, 28)),
         _apt("git", "xcode-select --install"),
         required=True,
@@ -286,7 +286,7 @@ TOOLS = (
     Tool(
         "Bash",
         "cells that begin with %%bash",
-        "do those tasks in your own terminal",
+        "those tasks, done in your own terminal",
         _by_command("bash", "--version"),
         _apt("bash"),
         required=True,
@@ -295,7 +295,7 @@ TOOLS = (
     Tool(
         "make",
         "make lab, make test",
-        "call .venv/bin/autograder lab yourself",
+        "everything, by name: .venv/bin/autograder lab",
         _by_command("make", "--version"),
         _apt("make", "xcode-select --install"),
         package="make",
@@ -303,7 +303,7 @@ TOOLS = (
     Tool(
         "bubblewrap",
         "the wall around code that is graded",
-        "your own checks still run; a class is not graded (only with --unsafe)",
+        "all labs and your own checks; grading a class refuses (but for --unsafe)",
         _bubblewrap,
         _apt("bubblewrap"),
         mend=dict.fromkeys(
@@ -316,7 +316,7 @@ TOOLS = (
     Tool(
         "Docker engine",
         "labs that build and run images",
-        "all other labs; those checks say “not graded here”",
+        "all other labs; these checks say “not graded here”",
         _docker,
         {
             System.DEBIAN: "sudo apt-get install docker.io && sudo usermod -aG docker $USER, "
@@ -384,7 +384,7 @@ TOOLS = (
     Tool(
         "Web browser",
         "shows JupyterLab",
-        "open the address that autograder lab prints on another machine or by hand",
+        "everything, if you open the address that autograder lab prints",
         _browser,
         dict.fromkeys(System, "any browser; or make lab ARGS=--no-browser")
         | {System.BINDER: "nothing: you are in it"},
@@ -392,13 +392,13 @@ TOOLS = (
     Tool(
         "Port",
         "JupyterLab listens there",
-        "JupyterLab takes another",
+        "everything: JupyterLab takes another",
         _port,
     ),
     Tool(
         "Memory",
         "2 GB carry the course; a lab that needs more says so",
-        "close other programs, do one lab at a time",
+        "most labs, one at a time",
         _memory,
         dict.fromkeys(System, "close other programs, or shut down kernels you do not need"),
     ),
@@ -424,7 +424,7 @@ def _places(course: Course | None) -> Iterator[Tool]:
     yield Tool(
         "Folder",
         "your work is kept in it",
-        "nothing can be saved",
+        "reading",
         folder,
         dict.fromkeys(System, "copy the workbook to a folder of your own: cp -r . ~/workbook"),
         required=True,
@@ -432,7 +432,7 @@ def _places(course: Course | None) -> Iterator[Tool]:
     yield Tool(
         "Disk",
         "data, images and environments",
-        "some labs run out of room",
+        "labs without images and large data",
         disk,
         dict.fromkeys(System, "make room on this disk"),
     )

@@ -97,5 +97,5 @@ def doctor_lines(found: Iterable[Found]) -> Iterator[Text]:
         )
         if not one.good:
             pad = " " * (width + 4)
-            yield Text(f"{pad}Without it: {one.tool.without}.")
+            yield Text(f"{pad}Works without it: {one.tool.without}.")
             yield Text.assemble(f"{pad}What helps: ", (one.remedy, "bold"))

@@ -179,3 +179,29 @@ def test_the_roadmap_opens_first(page, server: str) -> None:  # type: ignore[no-
     page.wait_for_selector(".jp-NotebookPanel h1:has-text('Roadmap')")
     assert page.locator("a", has_text="s2_git").first.get_attribute("href")
     _shot(page, "roadmap")
+
+
+def test_the_launcher_leads_to_progress_labs_and_help(page, server: str) -> None:  # type: ignore[no-untyped-def]
+    page.goto(f"{server}/lab?reset")
+    for title, at, says in (
+        ("Progress", "progress", "Next:"),
+        ("Labs", "labs", "You need"),
+        ("Help and doctor", "help", "Tools on this machine"),
+    ):
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
+        if not page.locator(".jp-LauncherCard").first.is_visible():
+            page.keyboard.press("Control+Shift+L")
+        card = page.locator(".jp-LauncherCard", has_text=title)
+        card.wait_for()
+        if title == "Progress":
+            page.locator(".jp-Launcher-sectionTitle", has_text="MLOps workbook").wait_for()
+            _shot(page, "launcher")
+        card.click()
+        frame = page.frame_locator(f"iframe[src$='/workbook/{at}']")
+        frame.get_by_text(says).first.wait_for()
+        _shot(page, f"page-{at}")
+    # A lab's name opens its notebook in this JupyterLab.
+    frame.get_by_role("link", name="Your progress").click()
+    frame.get_by_role("link", name="s2_git, task").click()
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    page.locator(".lm-TabBar-tabLabel", has_text="s2_git.ipynb").first.wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,3 +186,28 @@ def test_cards_are_narrow_and_escape_html(toy: Path) -> None:
     verdict = checks_of("s1_toy")["done"].judge(lab.work / "1-one")
     assert max(map(len, verdict.text().splitlines())) <= 84
     assert "<script>" not in verdict.html()
+
+
+def _contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio of two colours written as #rrggbb."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(("text", "sign"), [("done", "✔"), ("start", "✘"), ("absent", "–")])
+def test_cards_are_readable_without_colours_and_with_them(toy: Path, text: str, sign: str) -> None:
+    lab = Lab("s1_toy")
+    (lab.work / "1-one" / "file").write_text(text)
+    html = checks_of("s1_toy")["done"].judge(lab.work / "1-one").html()
+    assert sign in html
+    (paper,) = re.findall(r"background:(#\w{6})", html)
+    inks = re.findall(r"[;\"]color:(#\w{6})", html)
+    assert len(inks) >= 2
+    for ink in inks:
+        assert _contrast(ink, paper) >= 4.5, (ink, paper)
