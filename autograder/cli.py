@@ -166,9 +166,10 @@ def lab_command(arguments: tuple[str, ...]) -> None:
 
 
 def _add_commands() -> None:
-    from autograder.learner.commands import COMMANDS
+    from autograder.learner import commands as learner
+    from autograder.teacher import commands as teacher
 
-    for command in COMMANDS:
+    for command in (*learner.COMMANDS, *teacher.COMMANDS):
         main.add_command(command)
 
 

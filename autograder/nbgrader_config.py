@@ -29,6 +29,9 @@ c.Execute.shutdown_kernel = "immediate"
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"[\s\S]*"
 
+# Nothing is taken off for being late unless the class says so; docs/instructors.md shows how.
+c.AssignLatePenalties.plugin_class = "autograder.teacher.late.LatePolicy"
+
 # Feedback shows neither hidden tests nor tracebacks that quote them.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
