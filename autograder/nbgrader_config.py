@@ -17,6 +17,9 @@ c.CourseDirectory.ignore = [
     "progress.json",
 ]
 
+# Where learners fetch labs to and submit them from, with the button or by `nbgrader submit`.
+c.Exchange.assignment_dir = "labs"
+
 # A comment, not an exception: right in shell cells too, and an untouched cell is no error.
 _STUB = "# Your work goes here: in this cell, or in your own terminal."
 c.ClearSolutions.code_stub = {"python": _STUB}

@@ -71,6 +71,16 @@ def roster_command(table: Path | None) -> None:
         )
 
 
+@click.command("handout")
+@click.option("--into", type=_FILE, default=Path("mlops-workbook.zip"), show_default=True)
+def handout_command(into: Path) -> None:
+    """Write the workbook for learners as a zip file: everything they need, no solutions."""
+    from autograder.teacher.handout import make_handout
+
+    count = make_handout(find_course(), into.resolve())
+    _say(f"{into}: {count} files, {into.stat().st_size / 1e6:.1f} MB, no solutions.")
+
+
 @click.command("due")
 @click.argument("lab")
 @click.argument("when")
@@ -218,6 +228,7 @@ def late_command(lab: str) -> None:
 COMMANDS = (
     practice_command,
     roster_command,
+    handout_command,
     due_command,
     extend_command,
     collect_command,
