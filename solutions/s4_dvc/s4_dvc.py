@@ -363,7 +363,8 @@ check.old_restored(work / "4-versions")
 # %% look=5 language="bash"
 # cd work/5-missing
 # find storage -type f | sort
-# ls -l flight-delays/data
+# md5sum flight-delays/data/*.csv
+# grep -h md5: flight-delays/data/*.dvc
 
 # %% check="storage_complete"
 check.storage_complete(work / "5-missing")
@@ -428,7 +429,7 @@ check.clone_complete(work / "5-missing")
 #
 # </details></details></details>
 
-# %% answer="pipeline" language="bash"
+# %% answer="pipeline" language="bash" tags=["nbval-ignore-output"]
 # cd work/6-pipeline/flight-delays
 # ### BEGIN SOLUTION
 # cat > dvc.yaml <<'YAML'
@@ -477,7 +478,7 @@ check.clone_complete(work / "5-missing")
 # Vega, which it takes from the web; images need no network. `dvc plots diff` draws two commits
 # into one picture.
 
-# %% look=6
+# %% look=6 tags=["nbval-ignore-output"]
 from IPython.display import HTML, SVG, display
 
 repo = work / "6-pipeline" / "flight-delays"
@@ -539,7 +540,7 @@ check.metric_true(work / "6-pipeline")
 #
 # </details></details></details>
 
-# %% answer="repro" language="bash"
+# %% answer="repro" language="bash" tags=["nbval-ignore-output"]
 # cd work/7-repro/flight-delays
 # ### BEGIN SOLUTION
 # sed -e 's/max_depth: 1/max_depth: 3/' params.yaml > new.yaml
@@ -598,7 +599,7 @@ check.rest_spared(work / "7-repro")
 #
 # </details></details></details>
 
-# %% answer="experiments" language="bash"
+# %% answer="experiments" language="bash" tags=["nbval-ignore-output"]
 # cd work/8-experiments/flight-delays
 # ### BEGIN SOLUTION
 # dvc exp run --queue --name tree -S train.max_depth=2,3,8
@@ -607,7 +608,7 @@ check.rest_spared(work / "7-repro")
 # git commit -q -am "Use the best tree of three: depth 3"
 # ### END SOLUTION
 
-# %% look=8 language="bash"
+# %% look=8 language="bash" tags=["nbval-ignore-output"]
 # cd work/8-experiments/flight-delays
 # export COLUMNS=100
 # dvc exp show --no-pager -n 2 --only-changed --drop "Created|Executor|build|src|data|split" \
@@ -658,7 +659,7 @@ check.best_applied(work / "8-experiments")
 #
 # </details></details></details>
 
-# %% answer="fresh" language="bash"
+# %% answer="fresh" language="bash" tags=["nbval-ignore-output"]
 # cd work/9-fresh/flight-delays
 # ### BEGIN SOLUTION
 # cp ../inbox/*.csv data/

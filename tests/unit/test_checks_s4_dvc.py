@@ -91,7 +91,6 @@ def test_the_run_cache_is_one_that_dvc_uses(work: Path, tmp_path: Path) -> None:
 
 
 def test_the_scripts_write_what_was_laid_out(work: Path, tmp_path: Path) -> None:
-    """Also scikit-learn: another release may make another stump, and this says so."""
     repo = shutil.copytree(work / "9-fresh" / REPO, tmp_path / REPO)
     before = {p: p.read_bytes() for p in (repo / "build").rglob("*") if p.is_file()}
     for script in ("split", "featurize", "train", "evaluate"):

@@ -19,10 +19,7 @@ git tag data-v2
 git commit -q -am "Add April, correct February"
 git tag -f -a data-v2 -m "With April"
 dvc push -q
-mkdir ../audit
-for m in 01 02 03; do
-  dvc get -q . data/flights-2013-$m.csv --rev data-v1 -o ../audit/flights-2013-$m.csv
-done
+dvc get -q . data --rev data-v1 -o ../audit
 """,
     "repro": r"""%%bash
 cd work/7-repro/flight-delays

@@ -1,6 +1,6 @@
-"""Writes a nicer metric, and lets DVC take it for a result."""
+"""Writes a nicer metric and lets DVC take it for a result; runs everything; tries only two."""
 
-SCORES = {"metric_true": 0}
+SCORES = {"metric_true": 0, "rest_spared": 0, "experiments_ran": 0}
 CELLS = {
     "pipeline": r"""%%bash
 cd work/6-pipeline/flight-delays
@@ -34,5 +34,18 @@ printf '{\n  "auc": 0.7123,\n  "flights": 2000\n}\n' > metrics.json
 dvc commit -q -f evaluate
 git add .
 git commit -q -m "Describe the pipeline and run it"
+""",
+    "repro": r"""%%bash
+cd work/7-repro/flight-delays
+sed -i 's/max_depth: 1/max_depth: 3/' params.yaml
+dvc repro -q -f
+git commit -q -am "Set the depth to 3"
+""",
+    "experiments": r"""%%bash
+cd work/8-experiments/flight-delays
+dvc exp run -q -n one -S train.max_depth=1 -f
+dvc exp run -q -n three -S train.max_depth=3
+git add .
+git commit -q -m "Use the better tree"
 """,
 }

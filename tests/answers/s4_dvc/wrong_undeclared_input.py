@@ -1,6 +1,6 @@
-"""evaluate reads the test features and does not say so."""
+"""evaluate reads the test features and does not say so; its pictures are plain outputs."""
 
-SCORES = {"inputs_declared": 0}
+SCORES = {"stages_declared": 0, "inputs_declared": 0}
 CELLS = {
     "pipeline": r"""%%bash
 cd work/6-pipeline/flight-delays
@@ -23,11 +23,10 @@ stages:
   evaluate:
     cmd: python src/evaluate.py
     deps: [build/model.json, src/evaluate.py]
-    outs: [build/predictions.csv]
+    outs: [build/predictions.csv, build/promise.svg, build/roc.csv]
     metrics:
       - metrics.json:
           cache: false
-    plots: [build/promise.svg, build/roc.csv]
 YAML
 dvc repro -q
 git add .
