@@ -25,7 +25,7 @@
 # About 90 minutes · 32 points · needs Git 2.28 or newer and DVC 3, which this environment has.
 # No account, no cloud: the remote is a folder. Nothing goes over a network.
 #
-# The ideas behind each step are in [stage 4](../../course/4_tracking.ipynb). Here you do them.
+# Where this lab stands among the others: [roadmap](../../course/roadmap.ipynb).
 
 # %% [markdown]
 # ## The product
@@ -707,6 +707,6 @@ lab.summary()
 # ## What next
 #
 # You can now say of every number which data, which code and which parameters made it. DVC keeps that
-# in files beside the code. [MLflow](../s4_mlflow/s4_mlflow.ipynb) keeps it on a server, where a
-# whole team compares runs and promotes models. Many teams use both. And who starts the pipeline
-# each month, when nobody is there? [Airflow](../s5_airflow/s5_airflow.ipynb) does.
+# in files beside the code. MLflow keeps it on a server, where a whole team compares runs and
+# promotes models. Many teams use both. And who starts the pipeline each month, when nobody is
+# there? An orchestrator such as Airflow does. The [roadmap](../../course/roadmap.ipynb) leads on.
