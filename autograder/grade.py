@@ -49,6 +49,7 @@ _NO_SCORES = {
     "__main__",
     "answers",
     "cli",
+    "container",
     "demo",
     "feedback",
     "jupyter",
