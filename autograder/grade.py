@@ -49,7 +49,6 @@ _NO_SCORES = {
     "__main__",
     "answers",
     "cli",
-    "container",
     "demo",
     "feedback",
     "jupyter",
