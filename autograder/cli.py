@@ -14,6 +14,9 @@ from autograder.paths import UserError, find_course
 from autograder.sandbox import SandboxMissingError
 
 console = Console()
+# jsonschema would use this package for addresses in other alphabets.  Notebooks hold none, and its
+# import takes longer than most commands.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 class _Friendly(click.Group):

@@ -238,7 +238,9 @@ def _items(
         )
 
 
-def _candidates(top: Path, matcher: Matcher, lab: str, deep: int = 2) -> Iterator[tuple[Path, str]]:
+def _candidates(
+    top: Path, matcher: Matcher, lab: str, inside: str = "", deep: int = 2
+) -> Iterator[tuple[Path, str]]:
     """Yield files and folders that may be somebody's, with their names below the top.
 
     A folder that is nobody's and holds no lab is looked into: platforms and people pack one more
@@ -247,14 +249,12 @@ def _candidates(top: Path, matcher: Matcher, lab: str, deep: int = 2) -> Iterato
     for path in sorted(top.iterdir()):
         if path.name.startswith(".") or path.name == "__MACOSX" or path.is_symlink():
             continue
-        if path.is_dir():
-            nobody = matcher.of(path.name).student is None
-            if nobody and deep and not (path / f"{lab}.ipynb").exists():
-                yield from _candidates(path, matcher, lab, deep - 1)
-            else:
-                yield path, path.name
+        name = f"{inside}{path.name}"
+        nobodys = path.is_dir() and matcher.of(name).student is None
+        if nobodys and deep and not (path / f"{lab}.ipynb").exists():
+            yield from _candidates(path, matcher, lab, f"{name}/", deep - 1)
         elif path.suffix.lower() != ".csv":
-            yield path, path.name
+            yield path, name
 
 
 # --- Git ---------------------------------------------------------------------------------------

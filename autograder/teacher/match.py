@@ -49,12 +49,12 @@ class Matcher:
                 rest = fold(found["name"].rpartition("-")[2])
                 named = [s for s in self.students if rest in _names(s)]
             return _only(named, f"the name “{found['name']}”")
-        top = name.partition("/")[0]
-        lengths = {s.id: _mentioned(s, top) for s in self.students}
+        last = name.rpartition("/")[2]
+        lengths = {s.id: _mentioned(s, last) for s in self.students}
         # Where "ann" and "ann-lee" are in the class, ann-lee.zip is the latter's.
         longest = max(lengths.values(), default=0)
         named = [s for s in self.students if longest and lengths[s.id] == longest]
-        return _only(named, f"“{top}”")
+        return _only(named, f"“{last}”")
 
 
 def _only(found: list[Student], what: str) -> Match:
