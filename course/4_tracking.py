@@ -24,7 +24,8 @@
 # - choose a tracker, and leave it with your records when its maker closes.
 
 # %% tags=["parameters"]
-SMALL = False  # True: few flights and few runs, for a quick pass through all cells
+# True: few flights and few runs, for a quick pass through all cells
+SMALL = False
 
 # %%
 import hashlib
@@ -757,7 +758,7 @@ print(
 try:
     mlflow.search_runs(experiment_ids=[experiment], filter_string="params.max_leaf_nodes > '9'")
 except mlflow.exceptions.MlflowException as refused:
-    print(str(refused).partition(".")[0])
+    print(str(refused).partition(" not one")[0])
 
 # %% [markdown]
 # - **The commit in the tags is not what ran**, if you had not committed. Check `git status` before a

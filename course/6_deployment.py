@@ -24,11 +24,10 @@
 # - say who is treated worse by your model, before somebody else does.
 
 # %% tags=["parameters"]
-SMALL = False  # True: few flights, for a quick pass through all cells
+# True: few flights, for a quick pass through all cells
+SMALL = False
 
 # %%
-import asyncio
-import io
 import json
 import logging
 import os
@@ -40,6 +39,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 import warnings
@@ -314,6 +314,7 @@ service = subprocess.Popen(
     ],
     cwd=WORK,
     env=os.environ | {"MODELS": str(MODELS)},
+    stderr=(WORK / "service.log").open("w"),
 )
 wait_for(f"{SERVICE}/ready")
 
@@ -326,7 +327,10 @@ print(status, "-", sorted(problem["loc"][-1] for problem in answer["detail"]))
 
 # %% tags=["nbval-ignore-output"]
 rows = [good | {"hour": 5 + i % 18} for i in range(CALLS)]
-over_http = timed(lambda row: http(f"{SERVICE}/predict", row), rows)
+direct, over_http = [], []
+for row, flight in zip(single, rows, strict=True):  # in turn, so that a busy machine slows both
+    direct.extend(timed(model.predict_proba, [row]))
+    over_http.extend(timed(lambda flight: http(f"{SERVICE}/predict", flight), [flight]))
 measured = {"in the process": direct, "over HTTP": over_http}
 
 figure, axes = plt.subplots(figsize=(8, 2.6))
@@ -406,8 +410,8 @@ COPY requirements.txt .
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY service.py .
 COPY models models
-RUN useradd --no-create-home app
-USER app
+RUN useradd --no-create-home --uid 10001 app
+USER 10001
 ENV MODELS=/app/models
 HEALTHCHECK --interval=5s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready')"]
 CMD ["uvicorn", "service:app", "--host", "0.0.0.0"]
@@ -539,6 +543,7 @@ def lambda_answers(events: list[dict]) -> list[dict]:
                 return
             body = json.dumps(waiting.pop(0)).encode()
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Lambda-Runtime-Aws-Request-Id", uuid.uuid4().hex)
             self.send_header("Lambda-Runtime-Deadline-Ms", str(int(1000 * (time.time() + 30))))
             self.send_header(
@@ -675,7 +680,7 @@ if PROMETHEUS:
             http(f"{SERVICE}/predict", row)
         time.sleep(1)
     seen = {name: ask(query) for name, query in QUERIES.items()}
-    print("version in the answer:", seen["Answers a second"][0]["metric"])
+    print("labels of the first answer:", seen["Answers a second"][0]["metric"])
     print("faster than 0.2 s:", float(seen["95 % are faster than"][0]["value"][1]) < 0.2)
 else:
     print("Prometheus is not here (Debian: apt-get install prometheus): these queries did not run")
@@ -709,13 +714,20 @@ dashboard = {
 (WORK / "dashboard.json").write_text(json.dumps(dashboard, indent=1))
 queries = [t["expr"] for p in dashboard["panels"] for t in p["targets"]]
 if PROMETHEUS:
-    print("panels with data:", sum(bool(ask(q)) for q in queries), "of", len(queries))
+    empty = [p["title"] for p in dashboard["panels"] if not ask(p["targets"][0]["expr"])]
+    print("panels without data:", empty)
+    mended = "(" + QUERIES["Share of warnings"].replace(" / ", " or vector(0)) / ")
+    print("mended:", bool(ask(mended)))
     prometheus.terminate()
     prometheus.wait()
 else:
     print("Prometheus is not here: the panels were not tried")
 
 # %% [markdown]
+# That test found one. No flight has been called late yet, so the series `outcome="late"` does not exist,
+# and a sum over nothing is nothing, not zero. Such a panel stays empty until the day you need it.
+# `or vector(0)` says what you mean. Or let the service create all its series when it starts.
+#
 # Grafana itself is not run here. The lab [s6_monitoring](../labs) judges your dashboard the same way,
 # by its queries.
 
@@ -928,17 +940,15 @@ def gate(old: Pipeline, new: Pipeline, n: int) -> tuple[bool, str]:
     return True, "better promises, no worse ranking"
 
 
-summer = train(YEAR[6], YEAR[7])
-broken = train(
-    (YEAR[6][0], YEAR[6][1][::-1]), (YEAR[7][0], YEAR[7][1][::-1])
-)  # labels in the wrong order
-print("summer model, judged in August:   ", gate(model, summer, 8))
-print("labels mixed up, judged in August:", gate(model, broken, 8))
-print("summer model, judged in September:", gate(model, summer, 9))
+summer, autumn = train(YEAR[6], YEAR[7]), train(YEAR[8], YEAR[9])
+shuffled = [(X, y[::-1]) for X, y in (YEAR[8], YEAR[9])]  # labels in the wrong order
+print("of June and July, judged in August:   ", gate(model, summer, 8))
+print("of August and September, in October:  ", gate(model, autumn, 10))
+print("the same, but its labels are mixed up:", gate(model, train(*shuffled), 10))
 
 # %% [markdown]
-# The last line is the brake at work: by September the summer is over, and a model of June and July
-# would promise delays that do not come. Newer is not better.
+# The first line is the brake at work. In July the alarm rang, and it was right. But by August the bad
+# weeks were over, and a model of June and July promises delays that do not come. Newer is not better.
 
 # %% [markdown]
 # ### Redeployment without a gap, and the way back
@@ -973,7 +983,7 @@ def customers() -> None:
 thread = threading.Thread(target=customers)
 thread.start()
 time.sleep(0.3)
-deploy("v2", summer)
+deploy("v2", autumn)
 time.sleep(0.3)
 stop.set()
 thread.join()
@@ -1179,22 +1189,17 @@ def descend(steps: int, total) -> np.ndarray:
 
 alone = descend(5, lambda w: gradient(w, ready, truth))
 logging.getLogger("distributed").setLevel(logging.ERROR)
-with LocalCluster(
-    n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-) as cluster:
-    with Client(cluster) as dask_client:
-        halves = dask_client.scatter(
-            list(zip(np.array_split(ready, 2), np.array_split(truth, 2), strict=True))
-        )
+cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1")
+with cluster, Client(cluster) as dask_client:
+    parts = zip(np.array_split(ready, 2), np.array_split(truth, 2), strict=True)
+    halves = dask_client.scatter(list(parts))
 
-        def together(weights: np.ndarray) -> np.ndarray:
-            """Sum the gradients of the parts, each computed where its part lies."""
-            parts = [
-                dask_client.submit(lambda p, w: gradient(w, *p), half, weights) for half in halves
-            ]
-            return sum(dask_client.gather(parts))
+    def together(weights: np.ndarray) -> np.ndarray:
+        """Sum the gradients of the parts, each computed where its part lies."""
+        tasks = [dask_client.submit(lambda p, w: gradient(w, *p), half, weights) for half in halves]
+        return sum(dask_client.gather(tasks))
 
-        spread = descend(5, together)
+    spread = descend(5, together)
 print("two workers and one machine agree:", bool(np.allclose(alone, spread)))
 
 # %% [markdown]
@@ -1315,10 +1320,10 @@ print("unchanged:", bool(np.isclose(roc_auc_score(y, p), roc_auc_score(y, p + 0.
 # %% [markdown]
 # ### Question 4
 #
-# The gate judged on August. What if it judged on July, on which the summer model was trained?
+# The gate refused the summer model on August. What if it judged on July, on which it was trained?
 
 # %%
-print(gate(model, summer, 7)[0], "- and the model with mixed-up labels:", gate(model, broken, 7)[1])
+print(gate(model, summer, 7))
 
 # %% [markdown]
 # <details><summary>Why</summary>
