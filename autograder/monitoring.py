@@ -30,7 +30,7 @@ from typing import Any
 
 import psutil
 
-from autograder import sandbox
+from autograder import lab, sandbox
 from autograder.starts.s6_monitoring import BOUNDS, MODEL, flight_rows, probability, request_of
 
 # Bounds of a replay: nobody's laptop is to be kept busy by mistake.
@@ -204,11 +204,15 @@ INSTALL = (
 )
 
 
-def require_prometheus() -> None:
-    """Raise ToolMissingError where Prometheus or promtool is absent."""
-    missing = [tool for tool in ("prometheus", "promtool") if shutil.which(tool) is None]
+def require_prometheus() -> tuple[Path, Path]:
+    """Return where Prometheus and promtool are; raises ToolMissingError where one is absent."""
+    found = {tool: shutil.which(tool) for tool in ("prometheus", "promtool")}
+    missing = [tool for tool, path in found.items() if path is None]
     if missing:
         raise ToolMissingError(f"no {' and no '.join(missing)} on this machine. {INSTALL}")
+    # In the sandbox there is a shorter PATH.
+    server, tool = (Path(path).resolve() for path in found.values() if path)
+    return server, tool
 
 
 @dataclass(frozen=True)
@@ -294,8 +298,8 @@ def prometheus(
     ``history`` is a file in OpenMetrics form with times, or its text, that it knows from the start.
     Raises ToolMissingError, or `sandbox.ServerFailedError` with Prometheus' own words.
     """
-    require_prometheus()
-    with tempfile.TemporaryDirectory(prefix="prom-") as name:
+    binary, _ = require_prometheus()
+    with tempfile.TemporaryDirectory(prefix=".prom-", dir=_roomy(history)) as name:
         folder = Path(name).resolve() / "prometheus"
         if isinstance(config, Path):
             shutil.copytree(config, folder)
@@ -307,7 +311,7 @@ def prometheus(
             text = history.read_text() if isinstance(history, Path) else history
             _backfill(text, folder, data)
         prom = Prometheus(sandbox.free_port())
-        argv = ["prometheus", "--config.file=prometheus.yml", f"--storage.tsdb.path={data}"]
+        argv = [str(binary), "--config.file=prometheus.yml", f"--storage.tsdb.path={data}"]
         argv += [f"--web.listen-address={prom.target}", "--log.level=warn"]
         # What is told of the year 2013 would else be thrown away for its age.
         argv += ["--storage.tsdb.retention.time=100y"]
@@ -317,9 +321,19 @@ def prometheus(
             answers=lambda: prom.get("/-/ready").status == 200,
             seconds=PATIENCE,
             limits=sandbox.Limits(memory=16 << 30, file_size=512 << 20),
+            readable=[binary],
         ) as server:
             prom.server = server
             yield prom
+
+
+def _roomy(history: Path | str | None) -> Path | None:
+    """Return a folder on a disk for a history, None for the usual one.
+
+    While it writes a block, promtool reserves 512 MB, which in a /tmp that is memory are not there.
+    """
+    own = lab.current("s6_monitoring")
+    return own.folder if own and history is not None else None
 
 
 def _backfill(text: str, folder: Path, data: Path) -> None:
@@ -332,9 +346,9 @@ def _backfill(text: str, folder: Path, data: Path) -> None:
 
 def promtool(*arguments: str, at: Path) -> sandbox.Completed:
     """Run promtool, confined to a folder; raises ToolMissingError."""
-    require_prometheus()
+    _, binary = require_prometheus()
     limits = sandbox.Limits(seconds=PATIENCE, memory=16 << 30, file_size=512 << 20)
-    return sandbox.run(["promtool", *arguments], folder=at, limits=limits)
+    return sandbox.run([str(binary), *arguments], folder=at, limits=limits, readable=[binary])
 
 
 # --- Pieces of text ---------------------------------------------------------------------------

@@ -821,7 +821,7 @@ _SCHEMA = {
             "required": ["type", "title", "gridPos"],
             "properties": {
                 "type": {"type": "string"},
-                "title": {"type": "string", "minLength": 3},
+                "title": {"type": "string", "minLength": 1},
                 "gridPos": {
                     "type": "object",
                     "required": ["h", "w", "x", "y"],

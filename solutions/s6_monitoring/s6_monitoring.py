@@ -49,6 +49,9 @@
 # In a terminal of your own you can do the same by hand; then mind to stop it.
 
 # %% setup="lab"
+import json
+from pathlib import Path
+
 from autograder import Lab
 from autograder.checks import s6_monitoring as check
 from autograder.monitoring import config_for, flight_rows, prometheus, replay, serving, team_service
@@ -62,25 +65,6 @@ lab
 # %% [markdown]
 # Something went wrong beyond repair? `lab.restart("2-audit")` gives you that task's start state
 # again and keeps your old folder beside it.
-#
-# First, let the year pass. The service as it is deployed answers 80 flights of every month.
-# Beside it stands what only later was known.
-
-# %%
-with serving("work/1-metrics") as service:
-    print("month  answered  said late  were late")
-    for month in range(1, 13):
-        replies = replay(service, month, count=80)
-        said = [r.data["predicted"] == "late" for r in replies if r.status == 200]
-        were = [int(row["arr_delay"] or 0) >= 15 for row in flight_rows(month)]
-        print(
-            f"{month:5} {len(said):9} {sum(said) / max(1, len(said)):10.0%}"
-            f" {sum(were) / len(were):10.0%}"
-        )
-
-# %% [markdown]
-# What the service says hardly moves. What happens does. Nothing in its answers, its speed or its
-# status codes tells you. So you need several kinds of eyes. The next tasks open them, one by one.
 
 # %% [markdown] task=1
 # ### 1 · Numbers a machine can read
@@ -248,6 +232,26 @@ with serving("work/1-metrics") as service:
     print(service.metrics("flights_predictions_total"))
     print(service.metrics("flights_model_info"))
 
+# %% [markdown]
+# Now let the year pass. The service answers 60 flights of every month. Beside what it said stands
+# what only later was known.
+
+# %% look=1
+with serving("work/1-metrics") as service:
+    print("month  answered  said late  were late")
+    for month in range(1, 13):
+        replies = replay(service, month, count=60)
+        said = [r.data["predicted"] == "late" for r in replies if r.status == 200]
+        were = [int(row["arr_delay"] or 0) >= 15 for row in flight_rows(month)]
+        print(
+            f"{month:5} {len(said):9} {sum(said) / max(1, len(said)):10.0%}"
+            f" {sum(were) / len(were):10.0%}"
+        )
+
+# %% [markdown]
+# What the service says hardly moves. What happens does. Nothing in its answers, its speed or its
+# status codes tells you. So you need several kinds of eyes; the next tasks open them, one by one.
+
 # %% check="requests_counted"
 check.requests_counted(work / "1-metrics")
 
@@ -347,9 +351,6 @@ check.model_told(work / "1-metrics")
 # ### END SOLUTION
 
 # %% look=2
-import json
-from pathlib import Path
-
 log = Path("work/2-audit/audit.jsonl")
 with serving("work/2-audit") as service:
     replay(service, month=8, count=100, broken=10, at_once=50)
@@ -508,17 +509,17 @@ check.stays_ready(work / "3-health")
 # cd work/4-scrape
 # promtool check config prometheus.yml 2>&1 | head -5 || true
 
-# %% check="scraped"
-check.scraped(work / "4-scrape")
-
 # %% [markdown]
 # That is how it looks when it runs. `team_service()` is Ana's finished service: it has the metrics
 # of task 1. Four scrapes a second, so that you need not wait:
 
-# %%
+# %% look=4
 with team_service() as service, prometheus(config_for(service)) as prom:
     for sample in prom.wait_for('flights_requests_total{outcome="ok"} > 0'):
         print(sample.labels["__name__"], sample.labels["outcome"], sample.value)
+
+# %% check="scraped"
+check.scraped(work / "4-scrape")
 
 # %% [markdown] task=5
 # ### 5 · Three questions
@@ -744,9 +745,6 @@ check.rules_tested(work / "6-rules")
 
 # %% answer="dashboard"
 ### BEGIN SOLUTION
-import json
-from pathlib import Path
-
 SHOWN = [
     ("Requests a second", "sum(rate(flights_requests_total[$__rate_interval]))", "reqps"),
     (
@@ -846,7 +844,7 @@ check.panels_answer(work / "7-dashboard", numbers=(0.11, 0.17, 0.41, 58))
 #
 # </details></details>
 
-# %%
+# %% look=8
 # Evidently takes a few seconds to load, the first time.
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
@@ -854,6 +852,10 @@ from evidently.presets import DataDriftPreset
 
 # %% answer="drift"
 ### BEGIN SOLUTION
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
 folder = Path("work/8-drift")
 columns = DataDefinition(
     numerical_columns=["hour", "distance"], categorical_columns=["carrier", "origin"]
@@ -956,6 +958,8 @@ check.psi_computed(work / "8-drift", month=5, factor=0.8)
 
 # %% answer="labels"
 ### BEGIN SOLUTION
+import pandas as pd
+
 folder = Path("work/9-labels")
 predictions = pd.read_csv(folder / "predictions.csv")
 labels = pd.read_csv(folder / "labels.csv")

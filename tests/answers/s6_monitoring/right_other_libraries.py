@@ -2,6 +2,10 @@
 
 CELLS = {
     "drift": r"""
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
 from evidently.metrics import ValueDrift
 
 folder = Path("work/8-drift")

@@ -3,6 +3,10 @@
 SCORES = {"drift_reported": 0, "psi_computed": 0}
 CELLS = {
     "drift": r"""
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset
+
 folder = Path("work/8-drift")
 for name, month in {"september": "2013-09.csv", "november": "2013-11.csv"}.items():
     frame = Dataset.from_pandas(

@@ -3,6 +3,8 @@
 SCORES = {"labels_counted": 0, "performance_right": 0, "timeline_right": 0, "lessons_drawn": 0}
 CELLS = {
     "labels": r"""
+import pandas as pd
+
 folder = Path("work/9-labels")
 joined = pd.read_csv(folder / "predictions.csv").merge(pd.read_csv(folder / "labels.csv"), on="id", how="left")
 joined["late"] = joined["late"].fillna(0)
