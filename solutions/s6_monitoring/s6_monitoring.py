@@ -852,10 +852,6 @@ from evidently.presets import DataDriftPreset
 
 # %% answer="drift"
 ### BEGIN SOLUTION
-import pandas as pd
-from evidently import DataDefinition, Dataset, Report
-from evidently.presets import DataDriftPreset
-
 folder = Path("work/8-drift")
 columns = DataDefinition(
     numerical_columns=["hour", "distance"], categorical_columns=["carrier", "origin"]
