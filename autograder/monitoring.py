@@ -15,7 +15,6 @@ import contextlib
 import functools
 import http.client
 import json
-import os
 import re
 import shutil
 import signal
@@ -365,15 +364,6 @@ def copy_without(folder: Path, target: Path, names: Iterable[str] = ()) -> Path:
 
     shutil.copytree(folder, target, ignore=ignore)
     return target
-
-
-def cacheable() -> Path | None:
-    """Return a folder that only a confined judge can write, or None anywhere else."""
-    if not os.environ.get(sandbox.REQUIRED):
-        return None
-    folder = Path(tempfile.gettempdir()) / "s6-seen"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
 
 
 def plain(text: str) -> str:

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import shutil
 import socket
 import sys
@@ -266,17 +267,23 @@ def test_history_and_prometheus_agree_across_a_restart() -> None:
     assert prom.get("/-/ready").status == 0
 
 
-def test_only_a_confined_judge_keeps_what_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AUTOGRADER_SANDBOX", raising=False)
-    assert monitoring.cacheable() is None
-
-
-def test_a_failed_run_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(monitoring, "cacheable", lambda: tmp_path)
+def test_a_judge_knows_what_judges_before_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without a problem is made once, also by processes forked one after the other."""
     monkeypatch.setattr(shared, "_seen", {})
-    shared.observed("a", tmp_path / "none", lambda: {"problem": "busy"})
-    shared.observed("b", tmp_path / "none", lambda: {"fine": 1})
-    assert len(list(tmp_path.iterdir())) == 1
+    nowhere, runs = Path("/nonexistent"), []
+
+    def run(problem: str) -> dict[str, str]:
+        runs.append(problem)
+        return {"problem": problem, "number": os.urandom(8).hex()}
+
+    for problem in ("", "busy"):
+        child = os.fork()
+        if not child:
+            shared.observed("fork" + problem, nowhere, lambda p=problem: run(p), "x" * 100_000)
+            os._exit(0)
+        os.waitpid(child, 0)
+        shared.observed("fork" + problem, nowhere, lambda p=problem: run(p), "x" * 100_000)
+    assert runs == ["busy"]
 
 
 def test_start_tables_are_tables(pristine: Path) -> None:
