@@ -4,9 +4,10 @@
     .venv/bin/python -m benchmarks.monitoring --requests 6000
 
 The service as task 1 starts and the solutions of tasks 1 and 2 run side by side.  Each request is
-asked of all three, in random order, so that a busy machine slows all of them.  Trust the ratio of
-the medians.  Exits with 1 if metrics cost more than five percent.  Then each is asked 200 times at
-once, and the audit log is compared with what was answered.
+asked of all three, in random order, so that a busy machine slows all of them.  What else runs
+there can only add to a request: trust the ratio of the fastest tenths, and on a quiet machine that
+of the medians, too.  Exits with 1 if metrics cost more than five percent.  Then the service with
+an audit log is asked 200 times at once, and its log is compared with what was answered.
 """
 
 from __future__ import annotations
@@ -86,12 +87,17 @@ def main() -> int:
                 if number >= 0:
                     times[k].append(seconds)
         medians = {k: statistics.median(v) for k, v in times.items()}
+        fast = {k: statistics.quantiles(v, n=10)[0] for k, v in times.items()}
         print(f"{given.requests} requests to each, one after the other")
-        for k, median in medians.items():
-            print(f"  {k:10} {1e3 * median:6.3f} ms   {median / medians['bare']:.3f}")
+        print(f"  {'':10} {'fastest tenth':>20} {'median':>18}")
+        for k in times:
+            told = "".join(
+                f"{1e3 * of[k]:12.3f} ms {of[k] / of['bare']:5.3f}" for of in (fast, medians)
+            )
+            print(f"  {k:10}{told}")
         lines = burst(services["audit log"], folders["audit log"])
     print(f"200 at once: {lines[0]} answered, {lines[1]} of them with a line after SIGTERM")
-    return int(medians["metrics"] / medians["bare"] > MOST or lines[0] != lines[1])
+    return int(fast["metrics"] / fast["bare"] > MOST or lines[0] != lines[1])
 
 
 def burst(service: Address, folder: Path) -> tuple[int, int]:
