@@ -1180,9 +1180,9 @@ failures ended with that.
 
 ## Why
 
-The new model had been trained on July alone and did not know every carrier. Our validation looked
-at its score on July, not at whether it answers for each carrier that is flown. Nothing between the
-registry and production asked it for a prediction.
+Requests failed from the minute in which version {versions[0].labels["version"]} came to the one in
+which it went. What is wrong inside it is for its authors to find. That it got this far has another
+cause: nothing between the registry and production asked it for a prediction.
 
 ## What we change
 
