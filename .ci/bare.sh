@@ -5,6 +5,7 @@
 #   bash .ci/bare.sh               as a normal user: clone, then `make`
 #   bash .ci/bare.sh test          … then `make test`; any targets and variables of make will do
 #   bash .ci/bare.sh --ci          as root, with nothing but certificates there: `bash .ci/run`
+#   bash .ci/bare.sh --binder      the steps of Binder's image (pip for conda), then a session in it
 #
 # Before these:
 #   --worktree                     take the files as they are here, committed or not
@@ -22,10 +23,14 @@ set -euo pipefail
 
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 packages=(ca-certificates git make python3 python3-venv)
-user=learner worktree=
+user=learner worktree= binder=
 while (($#)); do
   case $1 in
     --ci) user=root packages=(ca-certificates) ;;
+    --binder)
+      binder=yes packages=(ca-certificates python3 python3-venv)
+      mapfile -t -O "${#packages[@]}" packages < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$source/binder/apt.txt")
+      ;;
     --worktree) worktree=yes ;;
     --with)
       read -ra more <<<"$2"
@@ -99,7 +104,9 @@ fi
 chroot "$root" chown -R "$user:" "$home"
 took "a clone of the course"
 
-if [[ $user == root ]]; then
+if [[ -n $binder ]]; then
+  shown="bash .ci/binder.sh" command=(bash .ci/binder.sh)
+elif [[ $user == root ]]; then
   shown="bash .ci/run $*" command=(env CI=true bash .ci/run "$@")
 else
   shown="make $*" command=(make "$@")
