@@ -16,6 +16,7 @@ import functools
 import http.client
 import json
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -137,7 +138,7 @@ def serving(
         answers=lambda: address.get(answers).status > 0,
         seconds=seconds,
         # `python service.py` has its folder on the path; uvicorn adds it by itself, too.
-        limits=sandbox.Limits(memory=8 << 30, open_files=2048),
+        limits=_limits(8 << 30, open_files=1024),
     ) as server:
         address.server = server
         yield address
@@ -319,7 +320,7 @@ def prometheus(
             folder=folder,
             answers=lambda: prom.get("/-/ready").status == 200,
             seconds=PATIENCE,
-            limits=sandbox.Limits(memory=16 << 30, file_size=512 << 20),
+            limits=_limits(16 << 30, file_size=512 << 20),
             readable=[binary],
         ) as server:
             prom.server = server
@@ -346,7 +347,7 @@ def _backfill(text: str, folder: Path, data: Path) -> None:
 def promtool(*arguments: str, at: Path) -> sandbox.Completed:
     """Run promtool, confined to a folder; raises ToolMissingError."""
     _, binary = require_prometheus()
-    limits = sandbox.Limits(seconds=PATIENCE, memory=16 << 30, file_size=512 << 20)
+    limits = _limits(16 << 30, seconds=PATIENCE, file_size=512 << 20)
     return sandbox.run([str(binary), *arguments], folder=at, limits=limits, readable=[binary])
 
 
@@ -369,6 +370,16 @@ def copy_without(folder: Path, target: Path, names: Iterable[str] = ()) -> Path:
 def plain(text: str) -> str:
     """Return a learner's text on one line, without what a terminal would obey."""
     return re.sub(r"[^\x20-\x7e…·]+", " ", text).strip()
+
+
+def _limits(memory: int, **others: Any) -> sandbox.Limits:
+    """Return limits that can be set also where the grader has set some already.
+
+    Go reserves far more address space than it uses.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    most = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    return sandbox.Limits(memory=most, **others)
 
 
 # --- The team's service ------------------------------------------------------------------------
