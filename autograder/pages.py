@@ -13,6 +13,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from autograder import progress
+from autograder.engine import warm_parent
 from autograder.paths import Course, UserError
 from autograder.source import dumps, presentable, read_source, without_outputs, write_notebook
 
@@ -29,16 +30,18 @@ def build(course: Course, name: str) -> None:
     nb = read_source(course.course / f"{name}.py")
     with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
         copy_notebooks(course, Path(scratch))
-        client = NotebookClient(
-            nb,
-            timeout=SECONDS,
-            resources={"metadata": {"path": f"{scratch}/course"}},
-            extra_arguments=["--log-level=ERROR"],
-        )
-        try:
-            client.execute(env=os.environ | {progress.LOG: f"{scratch}/progress.jsonl"})
-        except CellExecutionError as error:
-            raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
+        with warm_parent(nb) as warm:
+            client = NotebookClient(
+                nb,
+                km=warm.manager() if warm else None,
+                timeout=SECONDS,
+                resources={"metadata": {"path": f"{scratch}/course"}},
+                extra_arguments=["--log-level=ERROR"],
+            )
+            try:
+                client.execute(env=os.environ | {progress.LOG: f"{scratch}/progress.jsonl"})
+            except CellExecutionError as error:
+                raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
     presentable(nb)
     path = course.course / f"{name}.ipynb"
     if (

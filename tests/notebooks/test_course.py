@@ -83,7 +83,7 @@ def test_no_tag_names_a_topic_that_does_not_exist(name: str) -> None:
 def test_a_notebook_is_pending_only_until_it_exists() -> None:
     """When a stage comes in, its name leaves `pending` in course/topics.toml."""
     there = set(pages.page_names(COURSE))
-    assert PENDING == set(TOPICS) - there
+    assert set(TOPICS) - there == PENDING
 
 
 def test_a_topic_has_one_home() -> None:
