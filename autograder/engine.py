@@ -200,19 +200,19 @@ def execute(
 
 
 @contextmanager
-def warm_parent(*notebooks: NotebookNode) -> Iterator[WarmParent | None]:
+def warm_parent(*notebooks: NotebookNode, **environment: str) -> Iterator[WarmParent | None]:
     """Yield a parent for kernels with the caller's own rights that has the notebooks' imports done.
 
-    It is for the course's own notebooks.  Yields None on systems that cannot fork.
+    It is for the course's own notebooks.  ``environment`` is what the kernels see beside the
+    caller's.  Yields None on systems that cannot fork.
     """
     if not hasattr(os, "fork"):
         yield None
         return
     modules = dict.fromkeys(name for nb in notebooks for name in imports_of(nb))
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        parent = WarmParent(
-            "author", Path(folder), list(modules), environment=dict(os.environ), confined=False
-        )
+        seen = {**os.environ, **environment}
+        parent = WarmParent("author", Path(folder), list(modules), environment=seen, confined=False)
         try:
             yield parent
         finally:

@@ -30,7 +30,8 @@ def build(course: Course, name: str) -> None:
     nb = read_source(course.course / f"{name}.py")
     with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
         copy_notebooks(course, Path(scratch))
-        with warm_parent(nb) as warm:
+        log = {progress.LOG: f"{scratch}/progress.jsonl"}
+        with warm_parent(nb, **log) as warm:
             client = NotebookClient(
                 nb,
                 km=warm.manager() if warm else None,
@@ -39,7 +40,7 @@ def build(course: Course, name: str) -> None:
                 extra_arguments=["--log-level=ERROR"],
             )
             try:
-                client.execute(env=os.environ | {progress.LOG: f"{scratch}/progress.jsonl"})
+                client.execute(env=os.environ | log)
             except CellExecutionError as error:
                 raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
     presentable(nb)

@@ -91,7 +91,8 @@ for stage, needs in NEEDS.items():
             place[need],
             arrowprops={"arrowstyle": "-|>", "color": "0.6", "shrinkA": 28, "shrinkB": 28},
         )
-        x, y = ((a + b) / 2 for a, b in zip(place[stage], place[need], strict=True))
+        part = 0.3 if stage == "3 · Cloud" else 0.5  # nearer to the stage, where lines would cross
+        x, y = (a + part * (b - a) for a, b in zip(place[stage], place[need], strict=True))
         axes.text(
             x,
             y,
@@ -222,7 +223,7 @@ matrix = pd.DataFrame(ROLES, index=[f"{n} · {AFTERWARDS[n][0].split()[0]}" for 
 
 figure, axes = plt.subplots(figsize=(8, 3.2))
 axes.imshow(matrix, cmap="Greys", vmin=-0.4, vmax=2.6, aspect="auto")
-axes.set_xticks(range(6), matrix.columns)
+axes.set_xticks(range(6), matrix.columns, fontsize=8.5)
 axes.set_yticks(range(len(matrix)), matrix.index)
 for row, values in enumerate(matrix.to_numpy()):
     for column, value in enumerate(values):
