@@ -75,6 +75,9 @@ def warm_up(modules: list[str]) -> None:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     del sys.modules["debugpy"]
+    if pandas := sys.modules.get("pandas"):
+        # Imported outside a kernel it takes itself to be in a terminal, and squeezes its tables.
+        pandas.set_option("display.max_columns", 20)
     # What is imported stays: a kernel that collects garbage need not look at it, nor copy it.
     gc.collect()
     gc.freeze()

@@ -1559,7 +1559,7 @@ print("in the history:    ", "tok_live_4242" in git("log", "--all", "-p", "-S", 
 # and charts stay as you wrote them. Different are load balancers, storage classes, identities and the names of
 # GPU machines. Registries are ECR, ACR, Artifact Registry. A pipeline gets no long-lived key: it proves who it
 # is by a short-lived token (OIDC), and the cloud's IAM decides. Small services often need no cluster at all:
-# Cloud Run, Container Apps and App Runner take an image and run it.
+# Cloud Run, Azure Container Apps and ECS Express Mode take an image and run it.
 
 # %% [markdown]
 # ## Check yourself
