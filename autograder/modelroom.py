@@ -58,6 +58,8 @@ _LIMITS = {
 }
 # What jobs need; the server's part of MLflow is left out, which would take as long as the rest.
 _MODULES = (
+    "autograder.modeljobs",
+    "autograder.servers",
     "pandas",
     "mlflow",
     "mlflow.pyfunc.model",
@@ -69,7 +71,13 @@ _MODULES = (
     "sklearn.linear_model",
     "sklearn.pipeline",
     "skops.io",
-    "uvicorn",
+    "alembic.command",
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "IPython",
+    "git",
     "flights",
 )
 
@@ -198,7 +206,7 @@ class _Room:
         self.warm = WarmParent(
             "model room",
             self.folder,
-            modules=("autograder.modeljobs", *_MODULES),
+            modules=_MODULES,
             environment=_ENVIRONMENT,
             confined=sandbox.available(),
             limits=_LIMITS,

@@ -449,6 +449,13 @@ def _nurse(request: TextIO, answer: TextIO) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def parent_ready() -> None:
+    """Let MLflow list once which package each module comes from; it asks for every model."""
+    if mlflow := sys.modules.get("mlflow.utils.requirements_utils"):
+        # It costs half a second.  Should it have another name some day, only speed is lost.
+        mlflow._init_packages_to_modules_map()
+
+
 def kernel_begins() -> None:
     """Fork the nursery from a kernel whose warm parent has done its imports; it starts at once."""
     if all(name in sys.modules for name in HEAVY):

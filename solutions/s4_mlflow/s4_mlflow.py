@@ -62,6 +62,7 @@ lab
 # %%
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -76,6 +77,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import flights
+
+warnings.filterwarnings("ignore", module="mlflow|sklearn")  # advice for later; here it is noise
 
 # %% [markdown]
 # The data, and a model to play with. One early flight in four is enough here: it keeps each fit

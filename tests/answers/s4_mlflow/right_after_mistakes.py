@@ -77,7 +77,9 @@ with mlflow.start_run():
 client = MlflowClient()
 client.create_registered_model("late-flights")
 run_id = mlflow.last_active_run().info.run_id
-version = client.create_model_version("late-flights", logged.model_uri, run_id=run_id)
+version = client.create_model_version(
+    "late-flights", logged.model_uri, run_id=run_id, model_id=logged.model_id
+)
 client.set_registered_model_alias("late-flights", "champion", version.version)
 """,
     "rollback": r"""

@@ -87,6 +87,15 @@ def promote(client, name):
     client.set_registered_model_alias(name, "champion", new.version)
 ''')
 """,
+    "promote": r"""
+client = MlflowClient(tracking_server("work/6-promote"))
+mlflow.set_tracking_uri(client.tracking_uri)
+client.set_registered_model_alias("late-flights", "challenger", 2)
+sys.path.insert(0, "work/6-promote")
+from promote import promote
+
+promote(client, "late-flights")
+""",
     "lineage": r"""
 %env MLFLOW_TRACKING_URI={tracking_server("work/10-lineage")}
 script = Path("work/10-lineage/flight-delays/train.py")
