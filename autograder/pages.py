@@ -55,9 +55,8 @@ def copy_notebooks(course: Course, into: Path) -> None:
 
     A page shows the learner's own progress; the committed one must not show its author's.
     """
-    shutil.copytree(
-        course.course, into / "course", ignore=shutil.ignore_patterns("*.py", ".ipynb_checkpoints")
-    )
+    made = shutil.ignore_patterns("*.py", "work", ".ipynb_checkpoints")
+    shutil.copytree(course.course, into / "course", ignore=made)
     for lab in course.lab_names():
         (into / "labs" / lab).mkdir(parents=True)
         released = course.labs / lab / f"{lab}.ipynb"
