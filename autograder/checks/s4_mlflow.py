@@ -376,11 +376,12 @@ def best_by_query(task: Path, elsewhere: bool = False) -> None:
             hint="in a notebook, the first line %%writefile work/4-search/best.py saves a cell as "
             "a file.",
         )
-    database = store.task / "mlflow.db"
-    _judge_best(script, {"mlflow.db": database}, store, "your store", reveal=True)
-    if elsewhere:
-        for others in _other_runs():
-            _judge_best(script, {}, None, "a store with other runs", fill=_fill_runs(others))
+    if not elsewhere:
+        files = {"mlflow.db": store.task / "mlflow.db"}
+        _judge_best(script, files, store, "your store", reveal=True)
+        return
+    for others in _other_runs():
+        _judge_best(script, {}, None, "a store with other runs", fill=_fill_runs(others))
 
 
 def _judge_best(
@@ -692,15 +693,16 @@ def rule_promotes(task: Path) -> None:
 @check(**_PROMOTE, points=2)
 def rule_refuses(task: Path, more: bool = False) -> None:
     """`promote.py` refuses a challenger that is worse, unsigned or without a score."""
-    _judge_refusal(task, "is worse than the champion", champion=0.68, challenger=0.66)
-    _judge_refusal(
-        task, "is better and has no signature", champion=0.66, challenger=0.68, signed=False
-    )
     if more:
         case = "differs in another way that the rule speaks of"
         _judge_refusal(task, case, champion=0.66, challenger=None)
         _judge_refusal(task, case, champion=0.66, challenger=math.nan)
         _judge_refusal(task, case, champion=0.66, challenger=0.66)
+        return
+    _judge_refusal(task, "is worse than the champion", champion=0.68, challenger=0.66)
+    _judge_refusal(
+        task, "is better and has no signature", champion=0.66, challenger=0.68, signed=False
+    )
 
 
 def _judge_refusal(task: Path, case: str, **scores: Any) -> None:
@@ -887,22 +889,24 @@ def rerun_agrees(task: Path, other_data: bool = False) -> None:
     store = _open(task)
     run = _project_run(store)
     logged = run.metrics[AUC]
+    if other_data:
+        if abs(_rerun(task, run, upside_down=True) - (1 - logged)) > 0.02:
+            raise CheckFailed(
+                looked="the project, run again with other data in data/valid.csv",
+                found=f"{AUC} does not follow the data",
+                expected="a score that is computed from data/valid.csv",
+                hint="train.py reads data/train.csv and data/valid.csv, and logs what it computes.",
+            )
+        return
     again = _rerun(task, run)
-    if abs(again - logged) > 0.0005:
+    if abs(again - logged) > 0.0001:
         raise CheckFailed(
             looked=f"{AUC} of {run}, and of the project run again in another folder with "
             f"{_list(f'{shown(k, 20)}={shown(v, 20)}' for k, v in run.params.items())}",
             found=f"{logged:.4f} then, {again:.4f} now",
-            expected="the same, up to 0.0005",
+            expected="the same, up to 0.0001",
             hint="what differs from run to run? SGDClassifier shuffles: random_state= fixes how. "
             "Was train.py changed after the run? Then run the project again.",
-        )
-    if other_data and abs(_rerun(task, run, upside_down=True) - (1 - logged)) > 0.02:
-        raise CheckFailed(
-            looked="the project, run again with other data in data/valid.csv",
-            found=f"{AUC} does not follow the data",
-            expected="a score that is computed from data/valid.csv",
-            hint="train.py reads data/train.csv and data/valid.csv, and logs what it computes.",
         )
 
 
