@@ -17,6 +17,7 @@ import contextlib
 import http.client
 import importlib
 import json
+import logging
 import os
 import select
 import signal
@@ -48,6 +49,10 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+# Where Jupyter runs in a hub (Binder is one), the browser comes in through its proxy: under the
+# hub's name, which MLflow would refuse.  The hub has let in nobody but the learner.
+HUB = "JUPYTERHUB_SERVICE_PREFIX"
+BEHIND_HUB = {"MLFLOW_SERVER_ALLOWED_HOSTS": "*", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*"}
 _READY_SECONDS = 120.0
 _START_SECONDS = 60.0
 
@@ -88,7 +93,7 @@ def tracking_server(folder: str | Path, port: int = 0) -> str:
     port = _port(port, running)
     command = {"do": "track", "folder": key, "port": port}
     url = _start(key, command, "/health", f"the tracking server of {_short(place)}")
-    print(f"MLflow of {_short(place)}: {url}")
+    print(f"MLflow of {_short(place)}: {_shown(url)}")
     return url
 
 
@@ -124,6 +129,8 @@ def prepare() -> None:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    # It warns for every model that the environment has no pip, which no model here needs.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     _extend("PATH", str(Path(sys.executable).parent), os.pathsep)
     for name in ("NO_PROXY", "no_proxy"):
         _extend(name, HOST, ",")
@@ -248,6 +255,13 @@ def _tracking_uri() -> str:
     return mlflow.get_tracking_uri() if mlflow else os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
+def _shown(url: str) -> str:
+    """Return the address at which the learner's browser finds a server of this machine."""
+    if hub := os.environ.get(HUB):
+        return f"{url} (in your browser: {hub}proxy/{url.rpartition(':')[2]}/)"
+    return url
+
+
 def _short(folder: Path) -> str:
     """Name a task's folder as the lab does: ``work/1-server``."""
     return "/".join(folder.parts[-2:])
@@ -331,7 +345,7 @@ class _Nursery:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd=self.folder,
-                env={**os.environ, **{k: os.environ.get(k, v) for k, v in QUIET.items()}},
+                env={**QUIET, **(BEHIND_HUB if HUB in os.environ else {}), **os.environ},
                 start_new_session=True,
             )
 

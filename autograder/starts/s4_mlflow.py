@@ -253,6 +253,7 @@ from datetime import datetime
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 
@@ -262,7 +263,7 @@ class LateFlights(PythonModel):
     def load_context(self, context):
         self.weights = json.loads(Path(context.artifacts["weights"]).read_text())
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input: pd.DataFrame, params=None):
         return [self.chance(row) for row in model_input.to_dict("records")]
 
     def chance(self, row):

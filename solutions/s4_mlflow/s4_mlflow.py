@@ -428,15 +428,15 @@ check.best_by_query(work / "4-search", elsewhere=True)
 #
 # <details><summary>The steps</summary>
 #
-# 1. `mlflow.sklearn.log_model(model, name="model", …)`. From `input_example=` MLflow makes the
-#    signature, too.
-# 2. `pyfunc_predict_fn="predict_proba"` lets the logged model answer with chances.
+# 1. `mlflow.sklearn.log_model(model, name="model", …)` takes `signature=` and `input_example=`.
+# 2. `pyfunc_predict_fn="predict_proba"` lets the logged model answer with chances. Then
+#    `mlflow.models.infer_signature(X, model.predict_proba(X))` tells what goes in and comes out.
 # 3. Say what it needs, `pip_requirements=["scikit-learn"]`: else MLflow finds out by itself, which
 #    takes ten seconds.
 #
 # <details><summary>Nearly all of it</summary>
 #
-# `mlflow.sklearn.log_model(model, name="model", input_example=X_train.head(3),
+# `mlflow.sklearn.log_model(model, name="model", signature=…, input_example=X_train.head(3),
 # pyfunc_predict_fn="predict_proba", pip_requirements=["scikit-learn"])`
 #
 # </details></details></details>
@@ -455,6 +455,7 @@ with mlflow.start_run(run_name="linear"):
     mlflow.sklearn.log_model(
         model,
         name="model",
+        signature=mlflow.models.infer_signature(X_train, model.predict_proba(X_train)),
         input_example=X_train.head(3),
         pyfunc_predict_fn="predict_proba",
         pip_requirements=["scikit-learn"],
@@ -623,7 +624,8 @@ check.rule_refuses(work / "6-promote", more=True)
 #    it.
 # 2. `load_context(self, context)` is called once: `context.artifacts["pipeline"]` is where the file
 #    lies on the machine it runs on.
-# 3. `predict(self, context, model_input, params=None)` makes features and returns a list.
+# 3. `predict(self, context, model_input: pd.DataFrame, params=None)` makes features and returns a
+#    list.
 # 4. `mlflow.pyfunc.log_model(name="model", python_model="work/7-raw/model.py", artifacts={…}, …)`.
 #
 # <details><summary>Nearly all of it</summary>
@@ -639,6 +641,7 @@ Path("work/7-raw/model.py").write_text('''\
 """The chance that a flight arrives late, from a raw row of the schedule."""
 
 import mlflow
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 import flights
@@ -650,7 +653,7 @@ class LateFlights(PythonModel):
     def load_context(self, context):
         self.pipeline = mlflow.sklearn.load_model(context.artifacts["pipeline"])
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input: pd.DataFrame, params=None):
         X = flights.features(model_input)
         return self.pipeline.predict_proba(X)[:, 1].tolist()
 
@@ -782,6 +785,7 @@ done = mlflow.projects.run(
     parameters={"alpha": 0.003},
     env_manager="local",
     experiment_name="late-flights",
+    run_name="as a project",
 )
 ### END SOLUTION
 
@@ -876,7 +880,7 @@ Path("work/9-serve/answers.json").write_text(answer.text)
 
 # %% look=9
 answers = Path("work/9-serve/answers.json")
-print(answers.read_text()[:300] if answers.exists() else "no answers yet")
+print(answers.read_text()[:80] if answers.exists() else "no answers yet")
 
 # %% check="champion_registered"
 check.champion_registered(work / "9-serve")
@@ -952,7 +956,7 @@ for found in MlflowClient().search_model_versions("name = 'late-flights'")[:1]:
     print("version", found.version, "← run", run.info.run_id)
     print("  commit", run.data.tags.get("mlflow.source.git.commit"))
     print("  data  ", run.data.params.get("data_sha256"))
-# !cd work/10-lineage/flight-delays && git log --oneline
+# !git -C work/10-lineage/flight-delays --no-pager log --oneline --no-color
 
 # %% check="version_to_run"
 check.version_to_run(work / "10-lineage")
