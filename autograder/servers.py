@@ -220,7 +220,7 @@ def _inspect(folder: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(store, timeout=2)) as database:
             if (verdict := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise sqlite3.DatabaseError(verdict)
+                raise sqlite3.DatabaseError(verdict.splitlines()[-1])
             database.execute("BEGIN IMMEDIATE")
             database.rollback()
     except sqlite3.OperationalError as error:

@@ -103,13 +103,12 @@ def test_its_page_opens_through_a_hub(
     running: str, pristine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A hub passes on its own name as the host, which MLflow refuses by default."""
-    port = running.rpartition(":")[2]
     servers._stop(str(pristine))
-    assert tracking_server(pristine) == running
-    assert f"{HUB}proxy/{port}/" in capsys.readouterr().out
+    url = tracking_server(pristine)
+    assert f"{HUB}proxy/{url.rpartition(':')[2]}/" in capsys.readouterr().out
     hub = {"Host": "hub.example.org", "Origin": "https://hub.example.org"}
-    search = f"{running}/ajax-api/2.0/mlflow/runs/search"
-    assert requests.get(running, headers=hub).status_code == 200
+    search = f"{url}/ajax-api/2.0/mlflow/runs/search"
+    assert requests.get(url, headers=hub).status_code == 200
     found = requests.post(search, json={"experiment_ids": ["1"]}, headers=hub)
     assert len(found.json()["runs"]) == 4
 
@@ -117,6 +116,7 @@ def test_its_page_opens_through_a_hub(
 def test_one_that_was_killed_is_named_and_comes_back_on_its_port(
     running: str, pristine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    url = tracking_server(pristine)
     os.kill(servers._servers[str(pristine)].pid, signal.SIGKILL)
 
     class Failed:
@@ -124,17 +124,18 @@ def test_one_that_was_killed_is_named_and_comes_back_on_its_port(
 
     servers._after_cell(Failed())
     assert "server of work" in capsys.readouterr().out.replace(pristine.parent.name, "work")
-    assert tracking_server(pristine) == running
+    assert tracking_server(pristine) == url
     servers._after_cell(Failed())
     assert "stopped" not in capsys.readouterr().out
 
 
 def test_it_ends_with_the_kernel(running: str, pristine: Path) -> None:
     """A kernel that ends, however, closes the pipe that the nursery reads."""
+    url = tracking_server(pristine)
     server, nursery = servers._servers[str(pristine)].pid, servers._nursery.process
     assert nursery is not None and nursery.stdin is not None
     nursery.stdin.close()
     assert nursery.wait(10) == 0
     assert _gone(server)
     with pytest.raises(requests.ConnectionError):
-        requests.get(running)
+        requests.get(url)
