@@ -14,6 +14,7 @@ the folder beside the database, and of other addresses only the part inside the 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import re
@@ -21,7 +22,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -249,7 +250,7 @@ class Store:
         deadline = time.monotonic() + _SECONDS
         self._database.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
         try:
-            return self._database.execute(query, values).fetchmany(MAX_ROWS)
+            return list(_bounded(self._database.execute(query, values)))
         except (sqlite3.Error, OverflowError) as error:
             raise _unreadable(self.name, self.task.name, str(error)) from error
 
@@ -317,12 +318,16 @@ def read_text(path: Path, limit: int = MAX_TEXT) -> str:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return a small YAML file's content; nothing if it is no mapping, or has aliases."""
+    """Return a small YAML file's content; nothing if it is no mapping, has aliases or is deep."""
     text = read_text(path)
     try:
-        # Aliases let a small file stand for an immense one.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
-            return {}
+        depth = 0
+        for event in yaml.parse(text, _Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            # Aliases let a small file stand for an immense one; depth ends the process that reads.
+            if isinstance(event, yaml.AliasEvent) or depth > 50:
+                return {}
         value = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
@@ -353,6 +358,16 @@ def shown(text: str, limit: int = 60) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
+def _bounded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows as far as they go into memory; what a schema computes can be without end."""
+    size = 0
+    for row in itertools.islice(rows, MAX_ROWS):
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if size > MAX_DATABASE:
+            raise sqlite3.DataError("its values are too large")
+        yield row
+
+
 def _load(path: Path, name: str, task: str) -> sqlite3.Connection:
     """Read a database into memory from a copy, so that nobody's lock or writing is in the way."""
     if path.is_symlink() or not path.is_file():
@@ -381,6 +396,7 @@ def _load(path: Path, name: str, task: str) -> sqlite3.Connection:
     memory.text_factory = lambda raw: raw[:MAX_VALUE].decode("utf-8", "replace")
     memory.execute("PRAGMA trusted_schema = OFF")
     memory.execute("PRAGMA query_only = ON")
+    memory.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * MAX_VALUE)
     return memory
 
 

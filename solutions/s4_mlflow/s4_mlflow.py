@@ -127,7 +127,8 @@ X_train.head(3)
 #
 # **Do:** on the server of `work/1-server`, make the experiment `late-flights`. In it, log one run
 # of the model above: the parameters `model` and `train_months`, the metric `valid_auc` on July, and
-# the tag `owner`. Then open the address and look around.
+# the tag `owner`. Then open the address and look around: *Model training*, at the top left, shows
+# runs and models; the rest of the page is for language models.
 #
 # **Leaves behind:** a finished run with all of that. **2 points**
 
@@ -149,6 +150,7 @@ X_train.head(3)
 #
 # `mlflow.set_experiment("late-flights")` · `with mlflow.start_run(run_name="first"):` ·
 # `mlflow.log_params({"model": "linear", "train_months": "4-6"})` ·
+# `model = pipeline().fit(X_train, y_train)` ·
 # `mlflow.log_metric("valid_auc", auc_on_july(model))` · `mlflow.set_tag("owner", …)`
 #
 # </details></details></details>

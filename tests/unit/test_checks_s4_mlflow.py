@@ -142,6 +142,18 @@ def test_a_view_that_never_ends(task: Callable[[int], Path]) -> None:
     assert time.monotonic() - began < 8
 
 
+def test_values_without_end(task: Callable[[int], Path]) -> None:
+    folder = task(2)
+    execute(
+        folder,
+        "ALTER TABLE params RENAME TO real_params",
+        "CREATE TABLE params (run_uuid TEXT, key TEXT, "
+        "value TEXT GENERATED ALWAYS AS (hex(zeroblob(1500000))) VIRTUAL)",
+        *["INSERT INTO params (run_uuid, key) VALUES ('x', 'y')"] * 300,
+    )
+    assert "cannot be read" in says("metric_steps", folder)
+
+
 def test_a_database_that_a_server_holds(task: Callable[[int], Path]) -> None:
     """A lock is in nobody's way: the check reads a copy."""
     folder = task(11)
@@ -339,6 +351,9 @@ def test_a_description_that_would_run_code(task: Callable[[int], Path]) -> None:
     assert "no such file, or not YAML" in says("rerun_agrees", folder)
     project_yaml = "a: &a [x, x]\nb: &b [*a, *a]\nentry_points: [*b, *b]\n"
     (folder / "project" / "MLproject").write_text(project_yaml)
+    assert "no such file, or not YAML" in says("project_pinned", folder)
+    deep = f"a: {'[' * 50_000}{']' * 50_000}\n"
+    (folder / "project" / "MLproject").write_text(deep)
     assert "no such file, or not YAML" in says("project_pinned", folder)
 
 
