@@ -118,3 +118,17 @@ def test_a_lab_that_needs_more_memory_says_so_before_it_starts(
     monkeypatch.delenv("MEM_LIMIT")
     monkeypatch.setattr(doctor, "memory", lambda: 8 * GB)
     assert too_little_memory(path) == ""
+
+
+def test_the_badge_names_this_repository_or_nobodys() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"mybinder\.org/v2/gh/([^/\s)]+/[^/\s)]+)/HEAD", readme))
+    assert len(named) == 1
+    remote = subprocess.run(
+        ["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    here = re.search(r"github\.com[:/]([^/\s]+/[^/\s]+?)(?:\.git)?$", remote.strip())
+    # Not yet set, or somebody's fork: then the badge may lead to the original.
+    if here and named == {"OWNER/REPOSITORY"}:
+        print(f"set the Binder badge: sed -i 's#OWNER/REPOSITORY#{here[1]}#' README.md")
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+", name) for name in named)
