@@ -76,6 +76,9 @@ def warm_up(modules: list[str]) -> None:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     del sys.modules["debugpy"]
+    if pandas := sys.modules.get("pandas"):
+        # It was imported outside a notebook and would fit its tables to a terminal.
+        pandas.set_option("display.max_columns", 20)
     # What is imported stays: a kernel that collects garbage need not look at it, nor copy it.
     gc.collect()
     gc.freeze()

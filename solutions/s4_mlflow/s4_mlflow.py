@@ -24,7 +24,7 @@
 #
 # About 2 hours · 35 points · needs nothing beyond this course. All servers run on your machine.
 #
-# The ideas behind each step are in [stage 4](../../course/4_tracking.ipynb). Here you do them.
+# Where this lab stands among the others: [roadmap](../../course/roadmap.ipynb).
 
 # %% [markdown]
 # ## The product
@@ -775,7 +775,10 @@ train = train.replace(
     "arguments = parser.parse_args()\n\n"
     "train = pd",
 )
-train += 'with mlflow.start_run():\n    mlflow.log_metric("valid_auc", valid_auc)\n'
+train = train.replace(
+    'print(f"valid_auc {valid_auc:.4f}")',
+    'with mlflow.start_run():\n    mlflow.log_metric("valid_auc", valid_auc)',
+)
 (project / "train.py").write_text(train)
 ### END SOLUTION
 
@@ -1037,4 +1040,4 @@ lab.summary()
 #
 # Every model now has a history. Its data has one only as a digest: [the lab on
 # DVC](../s4_dvc/s4_dvc.ipynb) keeps the data itself. Who trains the next version, and when, is the
-# question of [the lab on Airflow](../s5_airflow/s5_airflow.ipynb).
+# question of an orchestrator such as Airflow. The [roadmap](../../course/roadmap.ipynb) leads on.
