@@ -88,6 +88,7 @@ class Workshop:
     readable: Sequence[Path] = ()
     judge_readable: Sequence[Path] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    judge_environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         common = {
@@ -112,7 +113,7 @@ class Workshop:
             self.room,
             self.judge_modules,
             [*self.readable, *self.judge_readable],
-            {**common, **required, ROLE: JUDGE, WANTED: "1"},
+            {**common, **self.judge_environment, **required, ROLE: JUDGE, WANTED: "1"},
             confined=self.confined,
             trusted=True,
             arguments=["--InteractiveShellApp.ignore_cwd=True"],
