@@ -10,13 +10,14 @@ of its own, the probe, on a network that leads nowhere else.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -117,8 +118,28 @@ def _client() -> docker.DockerClient:
     client = docker.DockerClient(engine_socket(), timeout=60)
     client.ping()
     reap(client)
-    atexit.register(_leave)
+    if OWNED_BY not in os.environ:
+        _leave_clean()
     return client
+
+
+_watchers: list[subprocess.Popen[bytes]] = []
+
+
+def _leave_clean() -> None:
+    """See to it that what this process makes goes when it ends, also when it is killed."""
+    watch = "import sys; sys.stdin.read(); from autograder import containers as c; c.clean_up()"
+    # Its input ends with this process. Nobody reads what it says.
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", watch],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, OWNED_BY: "0-0"},
+        start_new_session=True,
+    )
+    watcher.returncode = 0  # it outlives us, and that is what it is for
+    _watchers.append(watcher)
 
 
 def _identity(pid: int | None = None) -> str:
@@ -143,13 +164,12 @@ def _mine(label: str) -> dict[str, list[str]]:
     return {"label": [label]}
 
 
-def reap(client: docker.DockerClient, *, own: bool = False) -> None:
-    """Remove what graders and checks that have ended left in the engine; with ``own``, ours too."""
-    this = _identity()
+def reap(client: docker.DockerClient) -> None:
+    """Remove what graders and checks that have ended left in the engine."""
 
     def over(labels: Mapping[str, str] | None, name: str) -> bool:
         identity = (labels or {}).get(name, "")
-        return bool(identity) and ((own and identity == this) or not _alive(identity))
+        return bool(identity) and not _alive(identity)
 
     for item in client.containers.list(all=True, filters=_mine(OWNER), ignore_removed=True):
         name = PROCESS if PROCESS in item.labels else OWNER
@@ -183,11 +203,6 @@ def _quietly(act: Callable[[], Any]) -> bool:
     except (DockerException, OSError):
         return False
     return True
-
-
-def _leave() -> None:
-    with contextlib.suppress(Exception):
-        reap(_client(), own=True)
 
 
 def clean_up() -> None:

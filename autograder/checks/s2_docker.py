@@ -20,6 +20,7 @@ from autograder import containers, sandbox
 from autograder.checks import CheckFailed, _compose, check
 from autograder.checks import _s2_docker as shared
 from autograder.checks._s2_docker import PORT
+from autograder.remember import remembered
 from autograder.starts.s2_docker import SECRET
 
 # What the grader asks of a check module: the judge's way to the engine, and to leave it clean.
@@ -41,12 +42,14 @@ _LINT = {"task": 10, "title": "A second pair of eyes"}
 
 
 @check(**_BUILD, points=1)
+@remembered
 def image_builds(task: Path) -> None:
     """The folder's Dockerfile makes an image with the project's service in it."""
     shared.built(task)
 
 
 @check(**_BUILD, points=2)
+@remembered
 def image_serves(task: Path, *, other_model: bool = False) -> None:
     """A container answers, for flights nobody has seen, what the model in the folder says."""
     with shared.service(task, shared.built(task)) as container:
@@ -64,6 +67,7 @@ def image_serves(task: Path, *, other_model: bool = False) -> None:
 
 
 @check(**_CACHE, points=2)
+@remembered
 def layers_reused(task: Path) -> None:
     """After a change of the source, the layer with the dependencies is the same one.
 
@@ -167,6 +171,7 @@ def _judge_context(
 
 
 @check(**_IGNORE, points=2)
+@remembered
 def layers_clean(task: Path, *, others: bool = False) -> None:
     """No layer of the image has the key or data in it, and the service is there."""
     word = SECRET
@@ -242,6 +247,7 @@ def base_pinned(task: Path) -> None:
 
 
 @check(**_USER, points=2)
+@remembered
 def not_root(task: Path) -> None:
     """The service answers, and none of its processes belongs to root."""
     image = shared.built(task)
@@ -266,6 +272,7 @@ MOST_ADDED = 30_000_000
 
 
 @check(**_STAGES, points=1)
+@remembered
 def tests_run(task: Path) -> None:
     """A stage of its own runs the tests; a build in which one fails makes no image."""
     if len(shared.recipe(task).froms) < 2:
@@ -298,6 +305,7 @@ def tests_run(task: Path) -> None:
 
 
 @check(**_STAGES, points=2)
+@remembered
 def tools_left(task: Path) -> None:
     """The image serves, and has neither pytest nor the tests in it."""
     image = shared.built(task)
@@ -331,8 +339,13 @@ def tools_left(task: Path) -> None:
 
 
 @check(**_HEALTH, points=1)
+@remembered
 def healthy_when_well(task: Path) -> None:
     """With its model the container becomes healthy."""
+    _healthy_image(task)
+
+
+def _healthy_image(task: Path) -> Any:
     image = shared.built(task)
     _refuse_no_health(task, image)
     with shared.service(task, image) as container:
@@ -345,15 +358,16 @@ def healthy_when_well(task: Path) -> None:
                 hint="docker exec CONTAINER and then your command shows what it does. The image "
                 "has Python, and neither curl nor wget.",
             )
+    return image
 
 
 @check(**_HEALTH, points=2)
+@remembered
 def unhealthy_without_model(task: Path) -> None:
-    """Without its model the container becomes unhealthy, and its process goes on."""
-    image = shared.built(task)
-    _refuse_no_health(task, image)
+    """With its model it is healthy; without, it becomes unhealthy, and its process goes on."""
+    image = _healthy_image(task)
     with shared.service(task, image, {"MODEL_PATH": "/nowhere/late.json"}) as container:
-        (answer,) = (container.until_answers(PORT, "/health"),)
+        answer = container.until_answers(PORT, "/health")
         found = container.health("unhealthy", 8)
     if found != "unhealthy":
         raise CheckFailed(
@@ -383,6 +397,7 @@ def _refuse_no_health(task: Path, image: Any) -> None:
 
 
 @check(**_STOP, points=2)
+@remembered
 def stops_in_time(task: Path) -> None:
     """On SIGTERM the service ends in good order within two seconds."""
     image = shared.built(task)
@@ -415,6 +430,7 @@ def stops_in_time(task: Path) -> None:
 
 
 @check(**_SETTINGS, points=1)
+@remembered
 def settings_default(task: Path) -> None:
     """Without any setting it listens on 8000 and calls flights late from 0.3 on."""
     with shared.service(task, shared.built(task)) as container:
@@ -422,6 +438,7 @@ def settings_default(task: Path) -> None:
 
 
 @check(**_SETTINGS, points=2)
+@remembered
 def settings_from_outside(task: Path, port: int = 9000, threshold: float = 0.6) -> None:
     """PORT and THRESHOLD of the environment decide, without a new build."""
     environment = {"PORT": str(port), "THRESHOLD": str(threshold)}
@@ -490,6 +507,7 @@ def lint_clean(task: Path) -> None:
 
 
 @check(**_LINT, points=1)
+@remembered
 def still_serves(task: Path) -> None:
     """The corrected Dockerfile makes an image that serves, and not as root."""
     with shared.service(task, shared.built(task)) as container:
