@@ -332,7 +332,6 @@ class _Build:
             "forcerm": True,
             "memory": bound.memory,
             "memswap": bound.memory,
-            "cpushares": 512,
             "ulimits": json.dumps(ulimits),
             "networkmode": "none" if self.offline else "default",
         }
