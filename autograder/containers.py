@@ -113,6 +113,15 @@ def engine() -> docker.DockerClient:
         raise NotGradedHere("a Docker engine", hint=_HINT) from error
 
 
+def lacks() -> str:
+    """Return what this machine lacks for checks that need an engine, empty if nothing."""
+    try:
+        engine()
+    except NotGradedHere as absent:
+        return absent.needs
+    return ""
+
+
 @functools.cache
 def _client() -> docker.DockerClient:
     client = docker.DockerClient(engine_socket(), timeout=60)
@@ -770,6 +779,7 @@ __all__ = [
     "context_files",
     "engine",
     "for_the_judge",
+    "lacks",
     "layers_of",
     "own_layers",
     "read_recipe",

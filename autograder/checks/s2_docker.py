@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from autograder import containers, sandbox
-from autograder.checks import CheckFailed, _compose, check
+from autograder.checks import CheckFailed, NotGradedHere, _compose, check
 from autograder.checks import _s2_docker as shared
 from autograder.checks._s2_docker import PORT
 from autograder.remember import remembered
 from autograder.starts.s2_docker import SECRET
 
-# What the grader asks of a check module: the judge's way to the engine, and to leave it clean.
+# What the grader asks of a check module: the judge's way to the engine, and to leave it clean;
+# and what tests ask: whether there is one.
 for_the_judge = containers.for_the_judge
 clean_up = containers.clean_up
+lacks = containers.lacks
 
 _BUILD = {"task": 1, "title": "An image that answers"}
 _CACHE = {"task": 2, "title": "Change a line, wait a second"}
@@ -481,9 +483,16 @@ def compose_wired(task: Path) -> None:
 def lint_clean(task: Path) -> None:
     """hadolint has nothing to say about the Dockerfile, and the image still serves."""
     shared.recipe(task)
+    hadolint = Path(sys.executable).parent / "hadolint"
+    if not hadolint.exists():
+        raise NotGradedHere(
+            "hadolint",
+            hint="its package is made for Linux on x86-64; elsewhere: brew install "
+            "hadolint shows its findings, and the points come when you hand in.",
+        )
     done = sandbox.run(
         [
-            str(Path(sys.executable).parent / "hadolint"),
+            str(hadolint),
             *("--no-color", "--format", "json", "--disable-ignore-pragma"),
             *("--config", "/dev/null", "Dockerfile"),
         ],
