@@ -38,6 +38,7 @@ from autograder.dockerfile import Dockerfile, DockerfileError
 from autograder.verdict import NotGradedHere
 
 BASE = "python:3.11-slim-bookworm"
+REGISTRY = "registry:2"
 # On images: the grader's process.  On containers, networks: the process that runs the check.
 OWNER = "mlops-workbook.owner"
 PROCESS = "mlops-workbook.process"
@@ -637,6 +638,36 @@ def _probe(client: docker.DockerClient) -> _Probe:
     return _Probe(client)
 
 
+@contextlib.contextmanager
+def registry() -> Iterator[str]:
+    """Run a registry of the grader's own, and yield its address as the engine reaches it.
+
+    Raises NotGradedHere where its image is not here and cannot be had.
+    """
+    client = engine()
+    try:
+        client.images.get(REGISTRY)
+    except ImageNotFound:
+        try:
+            client.images.pull(REGISTRY)
+        except (DockerException, OSError) as error:
+            hint = f"docker pull {REGISTRY}, where Docker's registry can be reached."
+            raise NotGradedHere(f"the image {REGISTRY}", hint=hint) from error
+    container = client.containers.run(
+        REGISTRY,
+        detach=True,
+        labels={OWNER: _owner(), PROCESS: _identity()},
+        ports={"5000/tcp": ("127.0.0.1", None)},
+        mem_limit=256 << 20,
+    )
+    try:
+        container.reload()
+        (place,) = container.attrs["NetworkSettings"]["Ports"]["5000/tcp"]
+        yield f"localhost:{place['HostPort']}"
+    finally:
+        container.remove(force=True, v=True)
+
+
 # --- Layers ------------------------------------------------------------------------------------
 
 
@@ -784,5 +815,6 @@ __all__ = [
     "own_layers",
     "read_recipe",
     "reap",
+    "registry",
     "running",
 ]

@@ -31,7 +31,7 @@ def remembered(function: Callable[..., None]) -> Callable[..., None]:
         place = os.environ.get(MEMORY)
         if not place:
             return function(task, *args, **kwargs)
-        path = Path(place) / f"{function.__name__}-{_print(task, args, kwargs)}.json"
+        path = Path(place) / f"{function.__name__}-{fingerprint(task, args, kwargs)}.json"
         if path.exists():
             if failed := json.loads(path.read_text("utf-8")):
                 raise CheckFailed(**failed)
@@ -49,7 +49,8 @@ def remembered(function: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _print(task: Path, *arguments: Any) -> str:
+def fingerprint(task: Path, *arguments: Any) -> str:
+    """Return a word for all that is in a folder, and some arguments: equal if they are equal."""
     found = hashlib.sha256(repr((task.name, arguments)).encode())
     for name, kind, content in _entries(task):
         found.update(f"\0{name}\0{kind}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
@@ -72,4 +73,4 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, bytes]]:
             yield str(path.relative_to(folder)), oct(mode), content
 
 
-__all__ = ["MEMORY", "remembered"]
+__all__ = ["MEMORY", "fingerprint", "remembered"]

@@ -6,16 +6,20 @@ import contextlib
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from docker.models.images import Image
 
-from autograder import containers
+from autograder import containers, sandbox
 from autograder.checks import CheckFailed
 from autograder.containers import BuildFailedError, RunFailedError, Running
 from autograder.dockerfile import Dockerfile
+from autograder.enginegate import Gate, gate
 from autograder.starts.s2_docker import FILES, PROJECT
 
 PORT = 8000
@@ -205,6 +209,58 @@ def judge_predictions(
                 hint="service/settings.py reads THRESHOLD when the service starts; ENV in the "
                 "Dockerfile gives it a default, docker run -e another value.",
             )
+
+
+@dataclass(frozen=True)
+class Driven:
+    """How a learner's script drove the engine: what it said, what it wrote, what it did."""
+
+    done: sandbox.Completed
+    gate: Gate
+    files: dict[str, str]
+    left: int
+
+
+def drive(
+    task: Path,
+    script: str,
+    *arguments: str,
+    changed: Mapping[str, bytes] | None = None,
+    reads: Sequence[str] = (),
+    registry: str = "",
+) -> Driven:
+    """Run a project's script on a copy of the folder, with a gate to the engine."""
+    recipe(task)
+    folder = project(task)
+    if not (folder / script).is_file() or (folder / script).is_symlink():
+        raise CheckFailed(
+            looked=place(task, script),
+            found="no such file",
+            expected="the script that the statement describes",
+            hint=f'lab.restart("{task.name}") lays out its beginning again.',
+        )
+    with tempfile.TemporaryDirectory(prefix="drive-") as scratch, gate(registry) as way:
+        copy = Path(scratch) / PROJECT
+        shutil.copytree(folder, copy, symlinks=True)
+        for name, content in (changed or {}).items():
+            (copy / name).write_bytes(content)
+        done = sandbox.python(
+            script,
+            *arguments,
+            folder=copy,
+            limits=sandbox.Limits(seconds=75),
+            environment={"DOCKER_HOST": f"unix://{way.socket}"},
+            readable=[way.folder],
+            network=True,
+        )
+        files = {name: _text(copy / name) for name in reads}
+        return Driven(done, way, files, len(set(way.running.values())))
+
+
+def _text(path: Path) -> str:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > 1_000_000:
+        return ""
+    return path.read_text("utf-8", "replace")
 
 
 def megabytes(size: float) -> str:

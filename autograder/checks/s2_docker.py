@@ -6,6 +6,7 @@ asked from another container, and nothing of it runs anywhere but in the engine,
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import re
@@ -20,7 +21,7 @@ from autograder import containers, sandbox
 from autograder.checks import CheckFailed, NotGradedHere, _compose, check
 from autograder.checks import _s2_docker as shared
 from autograder.checks._s2_docker import PORT
-from autograder.remember import remembered
+from autograder.remember import fingerprint, remembered
 from autograder.starts.s2_docker import SECRET
 
 # What the grader asks of a check module: the judge's way to the engine, and to leave it clean;
@@ -39,6 +40,9 @@ _STOP = {"task": 7, "title": "Stop means stop"}
 _SETTINGS = {"task": 8, "title": "One image, many places"}
 _COMPOSE = {"task": 9, "title": "Two services, one file"}
 _LINT = {"task": 10, "title": "A second pair of eyes"}
+
+_SDK = {"task": 11, "title": "Docker from Python"}
+_REGISTRY = {"task": 12, "title": "A name that cannot change"}
 
 # 1 · An image that answers
 
@@ -521,3 +525,193 @@ def still_serves(task: Path) -> None:
     """The corrected Dockerfile makes an image that serves, and not as root."""
     with shared.service(task, shared.built(task)) as container:
         shared.judge_predictions(task, container)
+
+
+# 11 · Docker from Python
+
+_WELL = "healthy"
+
+
+@functools.lru_cache(maxsize=1)
+def _driven(task: Path, state: str) -> tuple[dict[str, Any], shared.Driven]:
+    """Run a task's ops.py once for both checks of it; ``state`` is what its folder was then."""
+    (flight,) = shared.flights(1)
+    return flight, shared.drive(task, "ops.py", json.dumps(flight), reads=["service.log"])
+
+
+@check(**_SDK, points=2)
+@remembered
+def sdk_runs(task: Path) -> None:
+    """The script builds, runs within limits, waits, asks, and keeps the log."""
+    flight, driven = _driven(task, fingerprint(task))
+    wanted = shared.expected(flight, shared.WEIGHTS)
+    looked = f"python ops.py in {shared.place(task, '')[:-1]}, run by the grader"
+    way = driven.gate
+    created = way.first("created")
+    asked = [e for e in way.events if e.what == "request" and "/predict" in str(e.value)]
+    ready = [
+        e
+        for e in way.events
+        if e.what == _WELL or (e.what == "request" and "/health" in str(e.value))
+    ]
+
+    def refuse(found: str, expected: str, hint: str) -> None:
+        raise CheckFailed(looked=looked, found=found, expected=expected, hint=hint)
+
+    if driven.done.timed_out:
+        refuse("it did not end within 75 s", "an end", "does a loop wait for what never comes?")
+    if not driven.done.ok:
+        refuse(
+            f"exit code {driven.done.code}: {driven.done.last_line}",
+            "exit code 0",
+            "run it yourself: python ops.py and a flight in quotes, as README.md shows one.",
+        )
+    if way.first("built") is None or created is None:
+        refuse(
+            "no image was built" if created else "no container was run",
+            "an image of this folder, built, and a container of it",
+            "client.images.build(path=…) and client.containers.run(…, detach=True).",
+        )
+    if not 0 < created.value["memory"] <= 256 << 20:
+        refuse(
+            f"a limit of {created.value['memory'] >> 20} MB of memory (0: none)",
+            "at most 256 MB",
+            'containers.run takes mem_limit="256m".',
+        )
+    places = created.value["ports"].get("8000/tcp")
+    if places is None or places[0] != "127.0.0.1":
+        refuse(
+            f"port 8000 published on {places[0] if places else 'nothing'}",
+            "port 8000 published on 127.0.0.1",
+            'ports={"8000/tcp": ("127.0.0.1", 18000)}; None in the place of the port takes a '
+            "free one.",
+        )
+    if not asked:
+        refuse(
+            "nobody asked /predict through the published port",
+            "a POST to /predict of the container",
+            "requests.post or urllib.request, to 127.0.0.1 and the port that was published.",
+        )
+    if not ready or ready[0].at > asked[0].at:
+        refuse(
+            "/predict was asked before anybody knew that the service is well",
+            "the container's health looked at until it is healthy, then /predict",
+            "container.reload(), then container.health: starting, healthy or unhealthy.",
+        )
+    if f"{wanted:.4f}"[:5] not in driven.done.stdout:
+        refuse(
+            "what it prints is not the model's answer for the flight it was given",
+            "the service's answer, for the flight in its first argument",
+            "print what /predict answers.",
+        )
+    if "flight-delays: started" not in driven.files["service.log"]:
+        refuse(
+            "service.log does not have what the service wrote",
+            "the container's log in service.log, in this folder",
+            "container.logs() returns bytes; write them before the container is removed.",
+        )
+
+
+@check(**_SDK, points=2)
+@remembered
+def sdk_cleans_up(task: Path) -> None:
+    """Nothing is left, also where the service never becomes healthy; and the script says so."""
+    flight, driven = _driven(task, fingerprint(task))
+    for name, changed in (
+        ("as it is", {}),
+        ("whose model file is damaged", {"models/late.json": b"{"}),
+    ):
+        if changed:
+            driven = shared.drive(task, "ops.py", json.dumps(flight), changed=changed)
+        looked = f"python ops.py in {shared.place(task, '')[:-1]}, {name}"
+        way = driven.gate
+        if way.first("created") is None:
+            raise CheckFailed(
+                looked=looked,
+                found="it runs no container",
+                expected="a container that is run and removed",
+                hint="client.containers.run(…, detach=True) returns one.",
+            )
+        if driven.left:
+            raise CheckFailed(
+                looked=looked,
+                found="its container is still there after the script has ended",
+                expected="no container left, however it ends",
+                hint="what stands in a finally: block happens in any case. "
+                "container.remove(force=True) stops it, too.",
+            )
+        if changed and (driven.done.ok or driven.done.timed_out):
+            raise CheckFailed(
+                looked=looked,
+                found="exit code 0, as if all were well"
+                if driven.done.ok
+                else "it did not end within 75 s",
+                expected="an error, and another exit code, within 30 s",
+                hint="raise an error when the health is unhealthy or the time is over.",
+            )
+
+
+# 12 · A name that cannot change
+
+
+@functools.lru_cache(maxsize=1)
+def _released(task: Path, state: str) -> tuple[shared.Driven, str, str]:
+    """Run a task's release.py once for both checks of it."""
+    version = f"1.{random.randrange(100)}.{random.randrange(100)}"
+    with containers.registry() as address:
+        driven = shared.drive(
+            task, "release.py", address, version, reads=["deploy.txt"], registry=address
+        )
+    looked = f"python release.py {address} {version}, run by the grader"
+    if not driven.done.ok:
+        raise CheckFailed(
+            looked=looked,
+            found=f"it ended with: {driven.done.last_line}"
+            if not driven.done.timed_out
+            else "it did not end within 75 s",
+            expected="exit code 0",
+            hint="run it yourself against a registry of your own, as the cell above does.",
+        )
+    return driven, f"{address}/flight-delays:{version}", looked
+
+
+@check(**_REGISTRY, points=1)
+@remembered
+def pushed_by_version(task: Path) -> None:
+    """The image is in the registry under the version that was given."""
+    driven, name, looked = _released(task, fingerprint(task))
+    pushed = [e.value["name"] for e in driven.gate.events if e.what == "pushed"]
+    if name not in pushed:
+        raise CheckFailed(
+            looked=looked,
+            found=f"pushed: {', '.join(pushed) or 'nothing'}",
+            expected=name,
+            hint="an image's name begins with the registry's address. image.tag(repository, "
+            "tag=…) gives it one more name; client.images.push takes the same two.",
+        )
+
+
+@check(**_REGISTRY, points=2)
+@remembered
+def pulled_by_digest(task: Path) -> None:
+    """The image was pulled back by the digest of the push, and that name is written down."""
+    driven, name, looked = _released(task, fingerprint(task))
+    digests = [e.value["digest"] for e in driven.gate.events if e.what == "pushed"]
+    wanted = [f"{name.rpartition(':')[0]}@{digest}" for digest in digests]
+    noted = driven.files["deploy.txt"].strip()
+    if noted not in wanted:
+        raise CheckFailed(
+            looked=f"deploy.txt after {looked}",
+            found=noted[:200] or "nothing",
+            expected="REGISTRY/flight-delays@sha256:… with the digest of what was pushed",
+            hint="the registry tells the digest at the end of the push; after it, image.reload() "
+            'and image.attrs["RepoDigests"] have it.',
+        )
+    pulled = [e.value for e in driven.gate.events if e.what == "pulled"]
+    if noted not in pulled:
+        raise CheckFailed(
+            looked=looked,
+            found=f"pulled: {', '.join(pulled) or 'nothing'}",
+            expected="the image pulled back by its digest",
+            hint="client.images.pull takes the name with @sha256:… as it is.",
+        )

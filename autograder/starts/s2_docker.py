@@ -173,6 +173,68 @@ CMD uvicorn service.app:app --host 0.0.0.0 --port 8000
     )
 
 
+@start("11-sdk")
+def sdk(folder: Path) -> None:
+    """A finished image's folder, and a script that has its steps as comments."""
+    _project(folder, Dockerfile=_GOOD + _HEALTH + _CMD, ops__py=_OPS)
+
+
+@start("12-registry")
+def registry(folder: Path) -> None:
+    """A finished image's folder, and a script that is to release it."""
+    _project(folder, Dockerfile=_GOOD + _HEALTH + _CMD, release__py=_RELEASE)
+
+
+_OPS = """\
+\"\"\"Build the service, run it, ask it once, and leave nothing behind.
+
+    python ops.py '{"month": 7, "sched_dep_time": 1745, ...}'
+\"\"\"
+
+import json
+import sys
+
+import docker
+
+
+def main(flight):
+    \"\"\"Print what the service answers for a flight; raise an error if it is not well.\"\"\"
+    client = docker.from_env()
+    # build this folder's image
+    # run it: at most 256 MB of memory, port 8000 published on 127.0.0.1
+    # wait until it is healthy, 30 seconds at most
+    # POST /predict, print the answer
+    # write the container's log to service.log
+    # remove the container, whatever happened
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
+"""
+
+_RELEASE = """\
+\"\"\"Push the image under its version, and note by which name it can be trusted.
+
+    python release.py localhost:5000 1.4.0
+\"\"\"
+
+import sys
+
+import docker
+
+
+def main(registry, version):
+    \"\"\"Write the image's name with its digest to deploy.txt.\"\"\"
+    client = docker.from_env()
+    # build this folder's image as REGISTRY/flight-delays:VERSION
+    # push it
+    # pull it back by its digest, and write that name to deploy.txt
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
 _PROMETHEUS = """\
 global:
   scrape_interval: 15s

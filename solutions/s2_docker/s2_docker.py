@@ -19,9 +19,10 @@
 # - write a Dockerfile whose builds are quick, small, pinned, and free of secrets;
 # - run a service as nobody, see whether it is well, and stop it in good order;
 # - set it up from outside, and describe several services in one compose file;
-# - read what a linter says about a Dockerfile.
+# - read what a linter says about a Dockerfile;
+# - drive the engine from Python, and release an image by a name that cannot change.
 #
-# About 2 hours · 28 points · needs a Docker engine (20.10 or newer). `autograder doctor` tells
+# About 2 hours · 35 points · needs a Docker engine (20.10 or newer). `autograder doctor` tells
 # whether you have one. Without it, on Binder for example, tasks 9 and 10 and part of 3 and 4 are
 # graded at once, the rest when you hand it in.
 #
@@ -655,10 +656,10 @@ check.compose_wired(work / "9-compose")
 # ### BEGIN SOLUTION
 # cat > Dockerfile <<'EOF'
 # FROM python:3.11-slim-bookworm
-# LABEL org.opencontainers.image.authors="ana@example.org"
 # WORKDIR /app
 # COPY requirements.txt .
 # RUN pip install --no-cache-dir -r requirements.txt
+# LABEL org.opencontainers.image.authors="ana@example.org"
 # COPY models models
 # COPY service service
 # USER 10001
@@ -675,6 +676,188 @@ check.lint_clean(work / "10-lint")
 
 # %% check="still_serves"
 check.still_serves(work / "10-lint")
+
+# %% [markdown] task=11
+# ### 11 · Docker from Python
+#
+# Pipelines and tests drive the engine by program. What a person types once, a program does a
+# thousand times, so it has to clean up, above all when something goes wrong. The `docker` package
+# speaks the engine's own language; every command has its method.
+#
+# **Do:** finish `ops.py` in `work/11-sdk/flight-delays`. It gets a flight as its argument, builds
+# the folder's image, and runs it with at most 256 MB of memory and port 8000 published on
+# 127.0.0.1. It waits until the container is healthy, asks `/predict`, prints the answer, writes the
+# container's log to `service.log`, and removes the container. If the service is not healthy within
+# 30 seconds, it ends with an error, and removes the container all the same.
+#
+# The grader runs your script with a gate in the place of the engine: you may build, and run what you
+# built. `exec`, volumes and privileges stay closed.
+#
+# **Leaves behind:** `ops.py`, which does this. **4 points**
+
+# %% [markdown] hint=11
+# <details><summary>Hint</summary>
+#
+# Which line must happen whatever the lines before it did? Python has a word for that.
+#
+# <details><summary>The steps</summary>
+#
+# 1. `docker.from_env()` is the client; `client.images.build(path=".")` returns the image first.
+# 2. `client.containers.run(image, detach=True, mem_limit=…, ports=…)` returns the container.
+# 3. `container.reload()` asks the engine anew; `container.health` is then what it said.
+# 4. `try:` … `finally: container.remove(force=True)`
+#
+# <details><summary>Nearly all of it</summary>
+#
+# `ports={"8000/tcp": ("127.0.0.1", None)}` takes a free port, which is in
+# `container.ports["8000/tcp"][0]["HostPort"]` after a `reload()`. Then a loop until the health is
+# `healthy`, with a deadline, and `urllib.request.urlopen`.
+#
+# </details></details></details>
+
+# %% answer="sdk" language="bash"
+# cd work/11-sdk/flight-delays
+# ### BEGIN SOLUTION
+# cat > ops.py <<'EOF'
+# """Build the service, run it, ask it once, and leave nothing behind."""
+#
+# import json
+# import sys
+# import time
+# from pathlib import Path
+# from urllib.request import Request, urlopen
+#
+# import docker
+#
+#
+# def until_healthy(container, seconds=30):
+#     """Wait; raise an error if the container is not healthy in time."""
+#     deadline = time.monotonic() + seconds
+#     while time.monotonic() < deadline:
+#         container.reload()
+#         if container.health == "healthy":
+#             return
+#         if container.health == "unhealthy" or container.status == "exited":
+#             break
+#         time.sleep(0.3)
+#     raise RuntimeError(f"the service is {container.health}")
+#
+#
+# def main(flight):
+#     """Print what the service answers for a flight; raise an error if it is not well."""
+#     client = docker.from_env()
+#     image, _ = client.images.build(path=".", tag="flight-delays:ops")
+#     container = client.containers.run(
+#         image, detach=True, mem_limit="256m", ports={"8000/tcp": ("127.0.0.1", None)}
+#     )
+#     try:
+#         until_healthy(container)
+#         port = container.ports["8000/tcp"][0]["HostPort"]
+#         body = json.dumps(flight).encode()
+#         ask = Request(
+#             f"http://127.0.0.1:{port}/predict", body, {"Content-Type": "application/json"}
+#         )
+#         print(urlopen(ask, timeout=10).read().decode())
+#         Path("service.log").write_bytes(container.logs())
+#     finally:
+#         container.remove(force=True)
+#
+#
+# if __name__ == "__main__":
+#     main(json.loads(sys.argv[1]))
+# EOF
+# ### END SOLUTION
+
+# %% look=11 language="bash" tags=["nbval-ignore-output"]
+# cd work/11-sdk/flight-delays
+# python ops.py '{"month": 7, "sched_dep_time": 1745, "carrier": "EV", "origin": "EWR", "distance": 200}' 2>&1 | tail -1
+# cat service.log 2> /dev/null || true
+
+# %% check="sdk_runs"
+check.sdk_runs(work / "11-sdk")
+
+# %% check="sdk_cleans_up"
+check.sdk_cleans_up(work / "11-sdk")
+
+# %% [markdown] task=12
+# ### 12 · A name that cannot change
+#
+# A registry keeps images for all machines. A tag there is a label that can be moved: `1.4.0` may be
+# another image tomorrow. A **digest** is computed from what is in the image. Whoever runs
+# `flight-delays@sha256:…` runs what was tested, or nothing.
+#
+# **Do:** finish `release.py` in `work/12-registry/flight-delays`. It gets the address of a registry
+# and a version. It builds the folder's image as `REGISTRY/flight-delays:VERSION`, pushes it, pulls
+# it back by its digest, and writes that name, `REGISTRY/flight-delays@sha256:…`, to `deploy.txt`.
+#
+# The grader runs it with a registry of its own and a version you do not know. The look cell does the
+# same with one of yours: a registry is a container, too.
+#
+# **Leaves behind:** `release.py`, which does this. **3 points**
+
+# %% [markdown] hint=12
+# <details><summary>Hint</summary>
+#
+# How does `docker push` know where to? There is no option for it: the address is part of the name.
+#
+# <details><summary>The steps</summary>
+#
+# 1. `client.images.build(path=".", tag=f"{repository}:{version}")`
+# 2. `client.images.push(repository, tag=version, stream=True, decode=True)` tells what happens,
+#    line by line; the loop over it is what does it. An error is one of the lines, too.
+# 3. After the push, `image.reload()` and `image.attrs["RepoDigests"]`.
+#
+# <details><summary>Nearly all of it</summary>
+#
+# One of the lines of the push has `{"aux": {"Digest": "sha256:…"}}`. Then
+# `client.images.pull(f"{repository}@{digest}")`.
+#
+# </details></details></details>
+
+# %% answer="release" language="bash"
+# cd work/12-registry/flight-delays
+# ### BEGIN SOLUTION
+# cat > release.py <<'EOF'
+# """Push the image under its version, and note by which name it can be trusted."""
+#
+# import sys
+# from pathlib import Path
+#
+# import docker
+#
+#
+# def main(registry, version):
+#     """Write the image's name with its digest to deploy.txt."""
+#     client = docker.from_env()
+#     repository = f"{registry}/flight-delays"
+#     client.images.build(path=".", tag=f"{repository}:{version}")
+#     digest = ""
+#     for line in client.images.push(repository, tag=version, stream=True, decode=True):
+#         if "error" in line:
+#             raise RuntimeError(line["error"])
+#         digest = line.get("aux", {}).get("Digest", digest)
+#     client.images.pull(f"{repository}@{digest}")
+#     Path("deploy.txt").write_text(f"{repository}@{digest}\n")
+#
+#
+# if __name__ == "__main__":
+#     main(*sys.argv[1:])
+# EOF
+# ### END SOLUTION
+
+# %% look=12 language="bash" tags=["nbval-ignore-output"]
+# cd work/12-registry/flight-delays
+# id=$(docker run -d --rm -p 127.0.0.1::5000 registry:2) || exit 0
+# sleep 1
+# python release.py "localhost:$(docker port "$id" 5000 | sed 's/.*://')" 0.1.0 2>&1 | tail -1
+# cat deploy.txt 2> /dev/null || true
+# docker stop "$id" > /dev/null
+
+# %% check="pushed_by_version"
+check.pushed_by_version(work / "12-registry")
+
+# %% check="pulled_by_digest"
+check.pulled_by_digest(work / "12-registry")
 
 # %% [markdown]
 # ## Cleaning up

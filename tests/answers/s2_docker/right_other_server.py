@@ -43,4 +43,64 @@ USER 10001
 CMD exec hypercorn --bind 0.0.0.0:8000 service.app:app
 EOF
 """,
+    "sdk": r"""%%bash
+cd work/11-sdk/flight-delays
+cat > ops.py <<'EOF'
+import contextlib, http.client, json, sys, time
+import docker
+
+api = docker.APIClient()
+
+
+@contextlib.contextmanager
+def service():
+    list(api.build(path=".", tag="flights:test", rm=True, decode=True))
+    limits = api.create_host_config(mem_limit=128 << 20, port_bindings={8000: ("127.0.0.1", 18765)})
+    made = api.create_container("flights:test", ports=[8000], host_config=limits, name="flights-test")
+    try:
+        api.start(made)
+        yield made
+    finally:
+        with open("service.log", "wb") as log:
+            log.write(api.logs(made))
+        api.stop(made, timeout=3)
+        api.remove_container(made)
+
+
+def status(path, method="GET", body=None):
+    client = http.client.HTTPConnection("127.0.0.1", 18765, timeout=5)
+    client.request(method, path, body, {"Content-Type": "application/json"})
+    answer = client.getresponse()
+    return answer.status, answer.read().decode()
+
+
+with service() as container:
+    for _ in range(60):
+        health = api.inspect_container(container)["State"]["Health"]["Status"]
+        if health != "starting":
+            break
+        time.sleep(0.5)
+    if health != "healthy":
+        sys.exit(f"not well: {health}")
+    print(*status("/predict", "POST", sys.argv[1]))
+EOF
+""",
+    "release": r"""%%bash
+cd work/12-registry/flight-delays
+cat > release.py <<'EOF'
+import sys
+import docker
+
+client = docker.from_env()
+name = f"{sys.argv[1]}/flight-delays"
+image, log = client.images.build(path=".", nocache=False)
+image.tag(name, tag=sys.argv[2])
+print(client.images.push(name, tag=sys.argv[2]))
+image.reload()
+(trusted,) = [d for d in image.attrs["RepoDigests"] if d.startswith(name)]
+assert client.images.pull(trusted).id == image.id
+with open("deploy.txt", "w") as note:
+    print(trusted, file=note)
+EOF
+""",
 }
