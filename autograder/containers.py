@@ -127,7 +127,8 @@ def lacks() -> str:
 def _client() -> docker.DockerClient:
     client = docker.DockerClient(engine_socket(), timeout=60)
     client.ping()
-    reap(client)
+    # Others may be tidying up at the same time: what one of them removed is no trouble of ours.
+    _quietly(functools.partial(reap, client))
     if OWNED_BY not in os.environ:
         _leave_clean()
     return client
@@ -181,13 +182,14 @@ def reap(client: docker.DockerClient) -> None:
         identity = (labels or {}).get(name, "")
         return bool(identity) and not _alive(identity)
 
-    for item in client.containers.list(all=True, filters=_mine(OWNER), ignore_removed=True):
-        name = PROCESS if PROCESS in item.labels else OWNER
-        if over(item.labels, name):
-            _quietly(functools.partial(item.remove, force=True, v=True))
-    for network in client.networks.list(filters=_mine(PROCESS)):
-        if over(network.attrs.get("Labels"), PROCESS):
-            _quietly(network.remove)
+    for item in client.api.containers(all=True, filters=_mine(OWNER)):
+        labels = item.get("Labels") or {}
+        if over(labels, PROCESS if PROCESS in labels else OWNER):
+            remove = client.api.remove_container
+            _quietly(functools.partial(remove, item["Id"], force=True, v=True))
+    for item in client.api.networks(filters=_mine(PROCESS)):
+        if over(item.get("Labels"), PROCESS):
+            _quietly(functools.partial(client.api.remove_network, item["Id"]))
     _remove_images(client, lambda labels: over(labels, OWNER))
 
 
@@ -196,14 +198,11 @@ def _remove_images(
 ) -> None:
     """Remove images, and again while that uncovers parents which only now have no child."""
     for _ in range(20):
-        found = [
-            i for i in client.images.list(all=True, filters=_mine(OWNER)) if unwanted(i.labels)
-        ]
-        gone = 0
-        for image in found:
-            if _quietly(functools.partial(client.images.remove, image.id, force=True)):
-                gone += 1
-        if not gone:
+        images = client.api.images(all=True, filters=_mine(OWNER))
+        found = [image["Id"] for image in images if unwanted(image.get("Labels"))]
+        remove = functools.partial(client.api.remove_image, force=True)
+        # Every one is tried, in whatever order: a parent goes with its last child.
+        if not sum(_quietly(functools.partial(remove, image)) for image in found):
             return
 
 
@@ -500,6 +499,19 @@ class Running:
             if found == wanted or ended:
                 return "ended" if not state["Running"] else found
             time.sleep(0.1)
+
+    def turns_unhealthy(self, seconds: float = 20.0) -> bool:
+        """Tell whether the engine finds it unhealthy again and again, and not only at its start."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.container.reload()
+            health = self.container.attrs["State"].get("Health") or {}
+            if health.get("Status") == "unhealthy" and health.get("FailingStreak", 0) >= 5:
+                return True
+            if health.get("Status") == "healthy" or not self.container.attrs["State"]["Running"]:
+                return False
+            time.sleep(0.1)
+        return False
 
     def health_said(self) -> str:
         """Return what the newest health check printed."""

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from autograder import containers, sandbox
-from autograder.checks import CheckFailed, NotGradedHere, _compose, check
+from autograder.checks import CheckFailed, NotGradedHere, check
 from autograder.checks import _s2_docker as shared
+from autograder.checks import _s2_docker_compose as compose
 from autograder.checks._s2_docker import PORT
 from autograder.remember import fingerprint, remembered
 from autograder.starts.s2_docker import SECRET
@@ -374,8 +375,9 @@ def unhealthy_without_model(task: Path) -> None:
     image = _healthy_image(task)
     with shared.service(task, image, {"MODEL_PATH": "/nowhere/late.json"}) as container:
         answer = container.until_answers(PORT, "/health")
-        found = container.health("unhealthy", 8)
-    if found != "unhealthy":
+        unhealthy = container.turns_unhealthy()
+        found = container.health("unhealthy", 0)
+    if not unhealthy:
         raise CheckFailed(
             looked=f"a container of {shared.place(task)} whose model is missing "
             "(MODEL_PATH=/nowhere/late.json)",
@@ -467,17 +469,17 @@ def settings_from_outside(task: Path, port: int = 9000, threshold: float = 0.6) 
 @check(**_COMPOSE, points=1)
 def compose_valid(task: Path) -> None:
     """The compose file keeps to the Compose Specification."""
-    data = _compose.read(task)
-    _compose.judge_schema(task, data)
+    data = compose.read(task)
+    compose.judge_schema(task, data)
 
 
 @check(**_COMPOSE, points=2)
 def compose_wired(task: Path) -> None:
     """Two services: one built here and limited, one that watches it once it is healthy."""
-    data = _compose.read(task)
-    _compose.judge_schema(task, data)
-    _compose.judge_api(task, data)
-    _compose.judge_prometheus(task, data)
+    data = compose.read(task)
+    compose.judge_schema(task, data)
+    compose.judge_api(task, data)
+    compose.judge_prometheus(task, data)
 
 
 # 10 · A second pair of eyes
