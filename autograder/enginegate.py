@@ -35,6 +35,8 @@ _SECOND = 1_000_000_000
 _MOST_BODY = 50 << 20
 # Asked often, so that a script need not wait; a service has some seconds to come up.
 _HEALTH = {"Interval": _SECOND // 2, "Retries": 3, "StartPeriod": 6 * _SECOND}
+# The first looks at a container find it starting: a script that looks once has not waited.
+_LOOKS = 2
 # What a script may say about its container; the rest is ours, or refused.
 _CONFIG = ("Cmd", "Entrypoint", "Env", "ExposedPorts", "WorkingDir", "StopSignal", "StopTimeout")
 _HOST_OURS = ("NetworkMode", "LogConfig", "RestartPolicy", "AutoRemove", "Init", "ShmSize")
@@ -63,6 +65,8 @@ class Gate:
     images: dict[str, str] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
     ports: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
+    tagged: list[str] = field(default_factory=list)
+    looks: dict[str, int] = field(default_factory=dict)
     tunnels: dict[str, list[socketserver.BaseServer]] = field(default_factory=dict)
 
     @property
@@ -133,6 +137,9 @@ def gate(registry: str = "") -> Iterator[Gate]:
                 this.forget(identity)
                 with contextlib.suppress(DockerException, OSError):
                     client.api.remove_container(identity, force=True, v=True)
+            for name in this.tagged:
+                with contextlib.suppress(DockerException, OSError):
+                    client.api.remove_image(name)
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -208,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif (method, path) == ("POST", "/build"):
             self._build(query, body)
         elif found := re.fullmatch(r"/images/(.+)/json", path):
-            self._pass("GET", f"/images/{self.gate.image(found[1])}/json", {})
+            self._inspect_image(self.gate.image(found[1]))
         elif (found := re.fullmatch(r"/images/(.+)/tag", path)) and method == "POST":
             self.gate.images[f"{query['repo']}:{query.get('tag') or 'latest'}"] = self.gate.image(
                 found[1]
@@ -305,14 +312,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._lines({"aux": {"ID": image.id}}, {"stream": f"Successfully built {short}\n"})
 
     def _push(self, repository: str, tag: str) -> None:
-        """Push by the name that the script gave: it exists in the engine for that long."""
+        """Push by the name that the script gave; it goes with the gate."""
         self._refuse_elsewhere(repository)
         identity = self.gate.image(f"{repository}:{tag}")
         self.client.api.tag(identity, repository, tag)
-        try:
-            news = list(self.client.api.push(repository, tag, stream=True, decode=True))
-        finally:
-            self.client.api.remove_image(f"{repository}:{tag}", noprune=True)
+        self.gate.tagged.append(f"{repository}:{tag}")
+        news = list(self.client.api.push(repository, tag, stream=True, decode=True))
         for line in news:
             if digest := (line.get("aux") or {}).get("Digest"):
                 self.gate.note("pushed", {"name": f"{repository}:{tag}", "digest": digest})
@@ -382,11 +387,29 @@ class _Handler(BaseHTTPRequestHandler):
             self.gate.note("created", {"memory": memory, "ports": self.gate.ports[identity]})
         self._say(answer.status_code, answer.json())
 
+    def _inspect_image(self, identity: str) -> None:
+        """Tell of an image, by the names and digests that it has inside the gate."""
+        answer = self._ask("GET", f"/images/{identity}/json")
+        data = answer.json()
+        if answer.ok:
+            names = [n for n, i in self.gate.images.items() if i == identity and n != identity]
+            pushed = [e.value for e in self.gate.events if e.what == "pushed"]
+            data["RepoTags"] = [name for name in names if "@" not in name]
+            data["RepoDigests"] = [
+                f"{push['name'].rpartition(':')[0]}@{push['digest']}"
+                for push in pushed
+                if push["name"] in names
+            ]
+        self._say(answer.status_code, data)
+
     def _inspect(self, identity: str) -> None:
         answer = self._ask("GET", f"/containers/{identity}/json")
         data = answer.json()
         if answer.ok:
             health = (data["State"].get("Health") or {}).get("Status")
+            self.gate.looks[identity] = self.gate.looks.get(identity, 0) + 1
+            if health and self.gate.looks[identity] <= _LOOKS:
+                health = data["State"]["Health"]["Status"] = "starting"
             if health in ("healthy", "unhealthy") and not self.gate.first(health):
                 self.gate.note(health)
             data["NetworkSettings"]["Ports"] = {

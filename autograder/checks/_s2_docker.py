@@ -220,6 +220,12 @@ class Driven:
     files: dict[str, str]
     left: int
 
+    @property
+    def last_words(self) -> str:
+        """The last thing it said, on stderr if anything."""
+        lines = [line for line in self.done.stderr.splitlines() if line.strip()]
+        return lines[-1].strip()[:200] if lines else self.done.last_line
+
 
 def drive(
     task: Path,

@@ -564,7 +564,7 @@ def sdk_runs(task: Path) -> None:
         refuse("it did not end within 75 s", "an end", "does a loop wait for what never comes?")
     if not driven.done.ok:
         refuse(
-            f"exit code {driven.done.code}: {driven.done.last_line}",
+            f"exit code {driven.done.code}: {driven.last_words}",
             "exit code 0",
             "run it yourself: python ops.py and a flight in quotes, as README.md shows one.",
         )
@@ -668,7 +668,7 @@ def _released(task: Path, state: str) -> tuple[shared.Driven, str, str]:
     if not driven.done.ok:
         raise CheckFailed(
             looked=looked,
-            found=f"it ended with: {driven.done.last_line}"
+            found=f"it ended with: {driven.last_words}"
             if not driven.done.timed_out
             else "it did not end within 75 s",
             expected="exit code 0",

@@ -49,7 +49,7 @@ cat > ops.py <<'EOF'
 import contextlib, http.client, json, sys, time
 import docker
 
-api = docker.APIClient()
+api = docker.from_env().api
 
 
 @contextlib.contextmanager
