@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.answers import Answer, hand_in, load_answers
+from autograder.answers import Answer, hand_in, load_answers, narrowed
 from autograder.checks import checks_of
 from autograder.engine import Graded, autograde
 from autograder.results import CheckResult, Status, SubmissionResult
@@ -75,7 +75,8 @@ def grade(solved: Callable[[str], Solved], tmp_path: Path) -> Callable[..., Grad
         solution, release, master = notebooks(answer.lab)
         work = None if answer.terminal else solved(answer.lab).work
         path = hand_in(answer, solution, release, tmp_path / answer.lab, work)
-        return autograde(path, answer.lab, master=release if visible else master)
+        master = release if visible else master
+        return autograde(path, answer.lab, master=narrowed(answer, master) if work else master)
 
     return do
 
@@ -87,8 +88,9 @@ def test_scores_exactly_and_says_why(
     result = grade(answer).result
     graded = [c for c in result.checks if not _needs_more(c, answer.lab)]
     got = {c.name: c.points for c in graded}
-    wanted = {c.name: c.points for c in checks_of(answer.lab).values()} | answer.scores
+    wanted = {n: c.points for n, c in checks_of(answer.lab).items()} | answer.scores
     assert result.problem == ""
+    assert answer.scores.keys() <= {c.name for c in result.checks}
     assert got == {name: wanted[name] for name in got}, "\n".join(c.message for c in result.checks)
     for check in result.checks:
         if check.status is Status.FAILED:

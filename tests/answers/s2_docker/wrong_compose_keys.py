@@ -18,7 +18,7 @@ services:
     depends_on: api
 EOF
 """,
-    "release": r"""%bash
+    "release": r"""%%bash
 cd work/12-registry/flight-delays
 cat > release.py <<'EOF'
 import sys

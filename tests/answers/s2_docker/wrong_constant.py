@@ -18,7 +18,7 @@ CMD ["uvicorn", "service.app:app", "--host", "0.0.0.0", "--port", "8000"]
 EOF
 sed -i.before 's/probability = model().*/probability = 0.2347/' service/app.py
 """,
-    "release": r"""%bash
+    "release": r"""%%bash
 cd work/12-registry/flight-delays
 cat > release.py <<'EOF'
 import sys
