@@ -66,6 +66,13 @@ def imports_cheaply(task: Path) -> None:
 def task_fetches(task: Path) -> None:
     """A run of January leaves January's flights."""
     report = perform(task, [_run("2013-01")])
+    if report["parse"]["calls"]:
+        raise CheckFailed(
+            looked=f"who fetches the flights in {task.name}/{FILE}",
+            found="the file itself, before any task ran",
+            expected="the task extract, when a run has started it",
+            hint="the lines with fetch() belong into the function below @task.",
+        )
     _expect_raw(report, "2013-01", calls=report.last["calls"])
 
 

@@ -343,7 +343,8 @@ class _Session:
             except DatabaseLostError as lost:
                 self.trouble = str(lost)
         facts = {"parse": parsed, "steps": self.steps, "trouble": self.trouble}
-        return facts | {"calls": self.source.calls(), "token_seen_in": self._token_places()}
+        seen = [] if self.trouble else self._token_places()
+        return facts | {"calls": self.source.calls(), "token_seen_in": seen}
 
     # --- reading the DAG file -------------------------------------------------------------
 

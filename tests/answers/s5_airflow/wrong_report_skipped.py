@@ -14,7 +14,7 @@ CELLS = {
         "    def report",
     ),
     (
-        "    register(month, auc) >> report(month, auc)\n",
+        "    report(month, auc)\n",
         "    choose(auc) >> register(month, auc) >> report(month, auc)\n",
     ),
 )
