@@ -30,7 +30,7 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.checks import Check, checks_of
-from autograder.engine import check_results, execute
+from autograder.engine import check_results, execute, warm_parent
 from autograder.execute import Budget
 from autograder.paths import Course
 from autograder.results import CheckResult
@@ -45,6 +45,7 @@ from autograder.source import (
     write_notebook,
 )
 from autograder.verdict import number
+from autograder.warm import WarmParent
 
 # nbgrader's own steps of `generate_assignment`.  Between the two halves it saves the cells in its
 # database: what it saves, solutions gone and hidden tests still there, is the master.
@@ -69,11 +70,12 @@ def build(course: Course, lab: str, *, say: Say = lambda text: None) -> Built:
     source = solution_notebook(course, lab)
     release = release_notebook(source)
     refuse_leaks(course, lab, source, release)
-    say("running the solution")
-    executed = _run(lab, source)
-    _refuse_below_full(lab, executed)
-    say("running the untouched starter")
-    _refuse_above_zero(lab, _run(lab, release))
+    with warm_parent(source) as warm:
+        say("running the solution")
+        executed = _run(lab, source, warm)
+        _refuse_below_full(lab, executed)
+        say("running the untouched starter")
+        _refuse_above_zero(lab, _run(lab, release, warm))
     built = Built(lab, _keep_outputs_if_same(course, lab, presentable(executed)), release)
     _swap(course, built)
     return built
@@ -324,10 +326,10 @@ def _hidden_lines(source: str) -> Iterable[str]:
 # --- Running ---------------------------------------------------------------------------------
 
 
-def _run(lab: str, nb: NotebookNode) -> NotebookNode:
+def _run(lab: str, nb: NotebookNode, warm: WarmParent | None) -> NotebookNode:
     with scratch_folder(lab) as folder:
         write_notebook(nb, folder / f"{lab}.ipynb")
-        return execute(nb, folder, Budget(cell=240, notebook=600))
+        return execute(nb, folder, Budget(cell=240, notebook=600), warm=warm)
 
 
 class scratch_folder:

@@ -33,6 +33,7 @@ from autograder.staging import remove_tree, stage
 from autograder.starts import starts_of
 from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
+from autograder.warm import WarmParent
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _workshops: dict[tuple[str, Budget, bool, int], Workshop] = {}
@@ -173,16 +174,49 @@ def _master(lab: str) -> NotebookNode:
     return master_notebook(solution_notebook(course, course.require_lab(lab)))
 
 
-def execute(nb: NotebookNode, folder: Path, budget: Budget, mode: str = "") -> NotebookNode:
-    """Run a notebook in a folder in one ordinary kernel, as a learner does, and return it."""
+def execute(
+    nb: NotebookNode,
+    folder: Path,
+    budget: Budget,
+    mode: str = "",
+    warm: WarmParent | None = None,
+) -> NotebookNode:
+    """Run a notebook in a folder in one ordinary kernel, as a learner does, and return it.
+
+    With a parent of `warm_parent` the kernel is forked from it, its imports done.
+    """
     nb = copy.deepcopy(nb)
     config = Config()
     config.Execute.timeout = int(budget.cell)
     config.Execute.shutdown_kernel = "immediate"
     config.Execute.extra_arguments = ["--log-level=ERROR"]
-    with _environment(NBGRADER_EXECUTION=mode, **{WANTED: "1"}):
-        nb, _ = Execute(config=config).preprocess(nb, {"metadata": {"path": str(folder)}})
+    environment = {"NBGRADER_EXECUTION": mode, WANTED: "1"}
+    if warm:
+        warm.environment.update(environment)
+    with _environment(**environment):
+        km = warm.manager() if warm else None
+        nb, _ = Execute(config=config).preprocess(nb, {"metadata": {"path": str(folder)}}, km=km)
     return nb
+
+
+@contextmanager
+def warm_parent(*notebooks: NotebookNode) -> Iterator[WarmParent | None]:
+    """Yield a parent for kernels with the caller's own rights that has the notebooks' imports done.
+
+    It is for the course's own notebooks.  Yields None on systems that cannot fork.
+    """
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    modules = dict.fromkeys(name for nb in notebooks for name in imports_of(nb))
+    with tempfile.TemporaryDirectory(prefix="warm-") as folder:
+        parent = WarmParent(
+            "author", Path(folder), list(modules), environment=dict(os.environ), confined=False
+        )
+        try:
+            yield parent
+        finally:
+            parent.close()
 
 
 def check_results(nb: NotebookNode, lab: str) -> Iterator[CheckResult]:

@@ -67,6 +67,8 @@ def main() -> None:
 def warm_up(modules: list[str]) -> None:
     """Import what kernels will need; a module that is absent is the notebook's problem, later."""
     os.environ.update(ONE_THREAD)
+    # A kernel sets this when it starts; matplotlib reads it when it is imported.
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     # No debugger will attach, and its import costs as much as the rest of a kernel's start.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     for name in (*_KERNEL_MODULES, *modules):
@@ -214,6 +216,9 @@ def become_kernel(command: dict[str, Any]) -> None:
 
     app = IPKernelApp.instance()
     app.initialize(command["arguments"])
+    if "matplotlib.pyplot" in sys.modules:
+        # Plots find their kernel when pyplot is imported; here it was before there was one.
+        app.shell.enable_matplotlib("inline")
     app.start()
 
 

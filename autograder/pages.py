@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from autograder.engine import warm_parent
 from autograder.paths import Course, UserError
 from autograder.source import dumps, presentable, read_source, without_outputs, write_notebook
 
@@ -28,16 +29,18 @@ def build(course: Course, name: str) -> None:
     nb = read_source(course.course / f"{name}.py")
     with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
         copy_notebooks(course, Path(scratch))
-        client = NotebookClient(
-            nb,
-            timeout=SECONDS,
-            resources={"metadata": {"path": f"{scratch}/course"}},
-            extra_arguments=["--log-level=ERROR"],
-        )
-        try:
-            client.execute()
-        except CellExecutionError as error:
-            raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
+        with warm_parent(nb) as warm:
+            client = NotebookClient(
+                nb,
+                km=warm.manager() if warm else None,
+                timeout=SECONDS,
+                resources={"metadata": {"path": f"{scratch}/course"}},
+                extra_arguments=["--log-level=ERROR"],
+            )
+            try:
+                client.execute()
+            except CellExecutionError as error:
+                raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
     presentable(nb)
     path = course.course / f"{name}.ipynb"
     if path.exists() and _same_source(nbformat.read(path, 4), nb):
@@ -52,9 +55,8 @@ def copy_notebooks(course: Course, into: Path) -> None:
 
     A page shows the learner's own progress; the committed one must not show its author's.
     """
-    shutil.copytree(
-        course.course, into / "course", ignore=shutil.ignore_patterns("*.py", ".ipynb_checkpoints")
-    )
+    made = shutil.ignore_patterns("*.py", "work", ".ipynb_checkpoints")
+    shutil.copytree(course.course, into / "course", ignore=made)
     for lab in course.lab_names():
         (into / "labs" / lab).mkdir(parents=True)
         released = course.labs / lab / f"{lab}.ipynb"

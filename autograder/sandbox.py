@@ -237,7 +237,7 @@ def require() -> None:
 MISSING = (
     "no sandbox works on this machine, so learners' code would run with your rights. Install "
     "bubblewrap (Debian, Ubuntu, WSL: sudo apt-get install bubblewrap; Fedora: sudo dnf install "
-    "bubblewrap) or grade on a Linux machine. To grade without one: --unsafe."
+    "bubblewrap). Elsewhere, let Docker bring it: --in-container. To grade without one: --unsafe."
 )
 
 

@@ -335,6 +335,14 @@ TOOLS = (
         },
     ),
     Tool(
+        "Java",
+        "stage 1: Spark",
+        "everything but the cell that runs Spark",
+        _by_command("java", "--version"),
+        _apt("default-jre-headless", "brew install openjdk@21"),
+        package="default-jre-headless",
+    ),
+    Tool(
         "MLflow",
         "stage 4: runs, models, registry",
         "all labs but s4_mlflow",

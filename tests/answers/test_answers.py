@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
+import fcntl
+import json
+import os
 import shutil
-import tempfile
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -14,7 +16,7 @@ import pytest
 from autograder.answers import Answer, hand_in, load_answers
 from autograder.checks import checks_of
 from autograder.engine import Graded, autograde
-from autograder.results import Status
+from autograder.results import Status, SubmissionResult
 from autograder.source import write_notebook
 from tests.conftest import COURSE, notebooks
 
@@ -27,28 +29,62 @@ ANSWERS = [
 ]
 
 
-def _grade(answer: Answer, folder: Path, visible: bool = False) -> Graded:
-    """Grade an answer; of tasks that it leaves alone it brings the evidence, see `hand_in`."""
-    solution, release, master = notebooks(answer.lab)
-    path = hand_in(answer, solution, release, folder / answer.lab, _solved(answer.lab))
-    return autograde(path, answer.lab, master=release if visible else master)
+@dataclass(frozen=True)
+class Solved:
+    """A lab done as its solution does it: the folder of its evidence, and what it scored."""
+
+    work: Path
+    result: SubmissionResult
 
 
-@cache
-def _solved(lab: str) -> Path:
-    """Do a lab as its solution does and return the folder of its evidence."""
+@pytest.fixture(scope="session")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Solved]:
+    """Do a lab once for all processes of a test run, however many ask."""
+    shared = tmp_path_factory.getbasetemp()
+    # With xdist, every worker has a folder of its own below one that they share.
+    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
+    shared = shared / "solved"
+    shared.mkdir(exist_ok=True)
+
+    def do(lab: str) -> Solved:
+        work, file = shared / lab / "work", shared / f"{lab}.json"
+        with (shared / f"{lab}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                result = _solve(lab, shared / lab)
+                file.write_text(json.dumps(result.to_json()), "utf-8")
+        return Solved(work, SubmissionResult.from_json(json.loads(file.read_text("utf-8"))))
+
+    return do
+
+
+def _solve(lab: str, folder: Path) -> SubmissionResult:
     solution, release, master = notebooks(lab)
-    folder = Path(tempfile.mkdtemp(prefix="solved-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = hand_in(Answer(lab, "right_solution", ""), solution, release, folder / "in" / lab)
     graded = autograde(path, lab, master=master)
     assert graded.folder is not None
-    return shutil.copytree(graded.folder / "work", folder / "work", symlinks=True)
+    shutil.copytree(graded.folder / "work", folder / "work", symlinks=True)
+    return graded.result
+
+
+@pytest.fixture
+def grade(solved: Callable[[str], Solved], tmp_path: Path) -> Callable[..., Graded]:
+    """Grade an answer; of tasks that it leaves alone it brings the evidence, see `hand_in`."""
+
+    def do(answer: Answer, visible: bool = False) -> Graded:
+        solution, release, master = notebooks(answer.lab)
+        work = None if answer.terminal else solved(answer.lab).work
+        path = hand_in(answer, solution, release, tmp_path / answer.lab, work)
+        return autograde(path, answer.lab, master=release if visible else master)
+
+    return do
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_scores_exactly_and_says_why(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
-    result = _grade(answer, tmp_path).result
+def test_scores_exactly_and_says_why(
+    answer: Answer, grade: Callable[..., Graded], no_git_config: None
+) -> None:
+    result = grade(answer).result
     got = {c.name: c.points for c in result.checks}
     wanted = {c.name: c.points for c in checks_of(answer.lab).values()} | answer.scores
     assert result.problem == ""
@@ -64,8 +100,10 @@ def test_scores_exactly_and_says_why(answer: Answer, tmp_path: Path, no_git_conf
 @pytest.mark.parametrize(
     "answer", [a for lab in LABS for a in load_answers(COURSE, lab) if a.fails_only_hidden]
 )
-def test_hidden_part_is_what_fails(answer: Answer, tmp_path: Path, no_git_config: None) -> None:
-    seen = {c.name: c for c in _grade(answer, tmp_path, visible=True).result.checks}
+def test_hidden_part_is_what_fails(
+    answer: Answer, grade: Callable[..., Graded], no_git_config: None
+) -> None:
+    seen = {c.name: c for c in grade(answer, visible=True).result.checks}
     for name in answer.fails_only_hidden:
         assert seen[name].status is Status.PASSED
 
@@ -82,10 +120,10 @@ def test_every_lab_has_enough_answers(lab: str) -> None:
 
 
 @pytest.mark.parametrize("lab", LABS)
-def test_solution_gets_full_marks(lab: str, tmp_path: Path, no_git_config: None) -> None:
-    solution, release, master = notebooks(lab)
-    path = hand_in(Answer(lab, "right_solution", ""), solution, release, tmp_path / lab)
-    result = autograde(path, lab, master=master).result
+def test_solution_gets_full_marks(
+    lab: str, solved: Callable[[str], Solved], no_git_config: None
+) -> None:
+    result = solved(lab).result
     assert (result.points, result.notes) == (result.max_points, ())
 
 
