@@ -607,7 +607,7 @@ class _Session:
                     "type": str(run.run_type),
                     "state": str(run.state),
                     "start": run.data_interval_start and run.data_interval_start.isoformat(),
-                    "tasks": [self._task(ti) for ti in run.get_task_instances(session=session)],
+                    "tasks": self._tasks(run, session),
                     "xcoms": self._xcoms(run, session),
                     "events": [
                         e.uri
@@ -620,6 +620,17 @@ class _Session:
                 }
                 for run in runs
             ]
+
+    def _tasks(self, run: DagRun, session: Any) -> list[dict[str, Any]]:
+        """Return a run's tasks, those that others wait for first."""
+        dag = SerializedDagModel.get_dag(run.dag_id, session=session)
+        before = {t.task_id: t.upstream_task_ids for t in dag.tasks}
+
+        def depth(task: str) -> int:
+            return 1 + max(map(depth, before.get(task, ())), default=0)
+
+        found = [self._task(ti) for ti in run.get_task_instances(session=session)]
+        return sorted(found, key=lambda t: (depth(t["task"]), t["task"], t["index"]))
 
     def _task(self, ti: TaskInstance) -> dict[str, Any]:
         return {

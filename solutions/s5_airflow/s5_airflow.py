@@ -21,7 +21,7 @@
 # - branch, map over what is in the data, and start one DAG by another's result;
 # - keep keys out of code, check settings, and test a DAG's structure.
 #
-# About 120 minutes · 28 points · needs nothing but the course's environment. Nothing goes over a
+# About 120 minutes · 29 points · needs nothing but the course's environment. Nothing goes over a
 # network.
 #
 # Where this lab stands among the others: [roadmap](../../course/roadmap.ipynb).
