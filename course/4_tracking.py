@@ -266,7 +266,7 @@ plt.show()
 
 # %% [markdown]
 # `mlflow server --backend-store-uri sqlite:///…/mlflow.db` shows all this as a web page. In lab
-# [s4_mlflow](../labs) you open it, compare runs there, and let *autologging* do some of the writing.
+# [s4_mlflow](../labs/s4_mlflow/s4_mlflow.ipynb) you open it, compare runs there, and let *autologging* do some of the writing.
 
 # %% [markdown]
 # ## A registry gives a decision a name
@@ -730,7 +730,7 @@ print("the champion as files:", "MLmodel" in models and "requirements.txt" in mo
 # | a team, own servers | an MLflow server with a real database and object storage | registry and lineage in one place |
 # | many long trainings, many eyes on them | W&B | its pages are its strength; the records lie with a vendor |
 # | data that changes, results that must come back | DVC, with any tracker | a tracker names data, it does not keep it |
-# | everything on one cloud | that cloud's tracker; two of the three speak MLflow | [stage 3](3_cloud.ipynb) compares them |
+# | everything on one cloud | that cloud's tracker; two of the three speak MLflow | stage 3 compares them |
 #
 # DVC and MLflow are not rivals. The commit in the run's tags is where they meet.
 

@@ -435,7 +435,7 @@ print("second version:", lint(SECOND) or "nothing to say")
 
 # %% [markdown]
 # What the linter does not see: the first version runs as root, and its shell-form `CMD` swallows the
-# signal to stop. Lab [s2_docker](../labs) builds such an image and looks into its layers.
+# signal to stop. Lab [s2_docker](../labs/s2_docker/s2_docker.ipynb) builds such an image and looks into its layers.
 
 # %% [markdown]
 # ### Kubernetes: say what should be, not what to do
@@ -728,7 +728,7 @@ else:
 # and a sum over nothing is nothing, not zero. Such a panel stays empty until the day you need it.
 # `or vector(0)` says what you mean. Or let the service create all its series when it starts.
 #
-# Grafana itself is not run here. The lab [s6_monitoring](../labs) judges your dashboard the same way,
+# Grafana itself is not run here. The lab [s6_monitoring](../labs/s6_monitoring/s6_monitoring.ipynb) judges your dashboard the same way,
 # by its queries.
 
 # %% [markdown]
@@ -1244,7 +1244,7 @@ print(
 # ## In the cloud
 #
 # SageMaker, Vertex AI and Azure ML have managed endpoints with traffic splitting, and drift monitors
-# that run on a schedule; [stage 3](3_cloud.ipynb) builds their definitions. They take the machines off
+# that run on a schedule; stage 3 builds their definitions. They take the machines off
 # you. Which number is watched, where its limit lies and who gets up at night stays yours. Serverless
 # is cheapest at low or jumpy traffic. At steady traffic a container is.
 
