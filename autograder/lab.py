@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from autograder import progress
@@ -46,7 +49,8 @@ class Lab:
         self._refuse_wrong_folder()
         _put_tools_first()
         if os.environ.get(ROLE) != JUDGE:
-            self._lay_out()
+            with _explained(self.work):
+                self._lay_out()
         _current[name] = self
 
     def _refuse_wrong_folder(self) -> None:
@@ -96,11 +100,12 @@ class Lab:
                 f"lab {self.name} has no task folder {folder!r}; it has {', '.join(self._starts)}."
             )
         target = self.work / folder
-        if target.exists():
-            aside = free_name(target)
-            target.rename(aside)
-            print(f"Your earlier work is in {aside.relative_to(self.folder)}.")
-        _lay_out_one(self._starts[folder], target)
+        with _explained(self.work):
+            if target.exists():
+                aside = free_name(target)
+                target.rename(aside)
+                print(f"Your earlier work is in {aside.relative_to(self.folder)}.")
+            _lay_out_one(self._starts[folder], target)
         print(f"{target.relative_to(self.folder)} is as it was at the start.")
         return target
 
@@ -110,11 +115,30 @@ class Lab:
 
     def __repr__(self) -> str:
         rows = [f"Lab {self.name}: your work and its evidence lie in work/"]
+        rows += [note] if (note := too_little_memory(self.folder / f"{self.name}.ipynb")) else []
         rows += [
             f"  work/{folder:<14} {_first_line(self._starts[folder])}" for folder in self._starts
         ]
         rows.append('A task anew: lab.restart("<folder>") keeps your old work aside.')
         return "\n".join(rows)
+
+
+def too_little_memory(notebook: Path) -> str:
+    """Say so if a notebook's first cell asks for more memory than this session may use.
+
+    A lab that needs more than Binder's 2 GB writes it there: ``needs 4 GB of memory``.
+    """
+    from autograder.learner.doctor import memory
+    from autograder.learner.standing import first_cell
+
+    asked = re.search(r"([\d.]+) GB of memory", first_cell(notebook))
+    if not asked or memory() >= float(asked[1]) * (1 << 30) * 0.95:
+        return ""
+    return (
+        f"This lab needs {asked[1]} GB of memory, and this session has {memory() / (1 << 30):.1f} "
+        "GB: its kernel may be stopped in the middle. Shut other kernels down, or do it on a "
+        "larger machine."
+    )
 
 
 def _put_tools_first() -> None:
@@ -138,9 +162,29 @@ def _lay_out_one(layout: Layout, target: Path) -> None:
     making.mkdir()
     try:
         layout(making)
-        making.rename(target)
+        try:
+            making.rename(target)
+        except OSError:
+            # Another notebook or JupyterLab started at the same moment and was faster.
+            if not target.is_dir():
+                raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+@contextmanager
+def _explained(work: Path) -> Iterator[None]:
+    """Turn what a file system refuses into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise LabError(
+            f"{error.filename or work}: {error.strerror}. Your evidence is kept in {work}, so it "
+            "must be writable. Make room or mend its rights; or copy the workbook to a folder of "
+            "your own (cp -r) and open it there."
+        ) from error
 
 
 def free_name(target: Path) -> Path:

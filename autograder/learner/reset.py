@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
+
 from autograder.build import release_notebook, solution_notebook
-from autograder.lab import Lab, free_name
-from autograder.paths import Course, UserError
+from autograder.lab import Lab, LabError, free_name
+from autograder.paths import RELEASED, Course, UserError
 from autograder.source import write_notebook
 
 
-def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[Path]:
+def reset_lab(
+    course: Course, lab: str, *, keep_notebook: bool = False, keep_work: bool = False
+) -> list[Path]:
     """Lay out a lab as it was released and return where the old work lies now.
 
     The old folder of evidence and the old notebook stay beside the new ones, as ``work.before-1``
@@ -19,7 +24,7 @@ def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[
     """
     course.require_lab(lab)
     folder = course.labs / lab
-    fresh = None if keep_notebook else release_notebook(solution_notebook(course, lab))
+    fresh = None if keep_notebook else _released(course, lab)
     kept = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,14 +34,23 @@ def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[
             write_notebook(fresh, new)
             kept += _aside(notebook)
             new.rename(notebook)
-        kept += _aside(work)
+        if not keep_work:
+            kept += _aside(work)
         Lab(lab, folder)
+    except LabError as error:
+        raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(
             f"{error.filename or folder}: {error.strerror}. The lab's folder must be writable: "
             "free the disk, or copy the workbook to a folder of your own, and reset there."
         ) from error
     return kept
+
+
+def _released(course: Course, lab: str) -> NotebookNode:
+    if course.solutions.is_dir():
+        return release_notebook(solution_notebook(course, lab))
+    return nbformat.read(course.root / RELEASED / f"{lab}.ipynb", 4)
 
 
 def reset_task(course: Course, lab: str, folder: str) -> Path:
