@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from autograder.checks import checks_of
 from autograder.execute import Budget, TrustedExecute, Workshop
 from autograder.results import CheckResult, Status, SubmissionResult
 from autograder.staging import remove_tree, stage
-from autograder.starts import starts_of
+from autograder.starts import starts_of, warm_of
 from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
 from autograder.warm import WarmParent
@@ -100,6 +100,10 @@ def _run(
     shop: Workshop, nb: NotebookNode, folder: Path, lab: str
 ) -> tuple[NotebookNode, list[str]]:
     step = TrustedExecute(shop, learner_runs=not evidence_came_along(folder, lab))
+    # Their imports take seconds: let both parents do them at the same time.
+    shop.judge.begin()
+    if step.learner_runs:
+        shop.learner.begin()
     try:
         nb, _ = step.preprocess(nb, {"metadata": {"path": str(folder)}})
     finally:
@@ -130,7 +134,7 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
         _workshops[key] = Workshop(
             # Short and resolved: the same path holds inside and outside of the sandbox.
             Path(tempfile.mkdtemp(prefix="room-")).resolve(),
-            modules=("autograder", f"autograder.starts.{lab}", *imports_of(master)),
+            modules=("autograder", f"autograder.starts.{lab}", *imports_of(master), *warm_of(lab)),
             judge_modules=("autograder", f"autograder.checks.{lab}"),
             budget=budget,
             confined=confined,
@@ -200,18 +204,21 @@ def execute(
 
 
 @contextmanager
-def warm_parent(*notebooks: NotebookNode) -> Iterator[WarmParent | None]:
+def warm_parent(
+    *notebooks: NotebookNode, modules: Iterable[str] = ()
+) -> Iterator[WarmParent | None]:
     """Yield a parent for kernels with the caller's own rights that has the notebooks' imports done.
 
-    It is for the course's own notebooks.  Yields None on systems that cannot fork.
+    It is for the course's own notebooks.  ``modules`` are imported as well.  Yields None on systems
+    that cannot fork.
     """
     if not hasattr(os, "fork"):
         yield None
         return
-    modules = dict.fromkeys(name for nb in notebooks for name in imports_of(nb))
+    known = dict.fromkeys([name for nb in notebooks for name in imports_of(nb)] + [*modules])
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
         parent = WarmParent(
-            "author", Path(folder), list(modules), environment=dict(os.environ), confined=False
+            "author", Path(folder), list(known), environment=dict(os.environ), confined=False
         )
         try:
             yield parent

@@ -131,15 +131,44 @@ def _confined(
     readable: Sequence[Path],
     *,
     network: bool,
+    hidden: Sequence[Path] = (),
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command line with its limits and walls, and its environment."""
     env = clean_environment(environment)
     walls: list[str] = []
     if available():
-        walls = bwrap([folder], readable, chdir=folder, env=env, network=network)
+        walls = bwrap([folder], readable, chdir=folder, env=env, network=network, hidden=hidden)
     elif os.environ.get(REQUIRED):
         raise SandboxMissingError(MISSING)
     return prlimit(limits) + walls + list(argv), env
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    limits: Limits | None = None,
+    environment: Mapping[str, str] | None = None,
+    hidden: Sequence[Path] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a command, confined like `run`, and return it with its ends of two pipes.
+
+    The caller talks to it and ends it with `kill_group`; ``limits.seconds`` and ``limits.output``
+    are the caller's to keep.  ``hidden`` are folders of the environment that it finds empty.
+    Raises SandboxMissingError as `run` does.
+    """
+    command, env = _confined(
+        argv, folder, limits or Limits(), environment, (), network=False, hidden=hidden
+    )
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=env,
+        start_new_session=True,
+    )
 
 
 @contextlib.contextmanager
@@ -282,8 +311,11 @@ def bwrap(
     env: Mapping[str, str],
     trusted: bool = False,
     network: bool = False,
+    hidden: Sequence[Path] = (),
 ) -> list[str]:
     """Return the bubblewrap command line that a command is appended to.
+
+    ``hidden`` are folders that would be readable and are to look empty.
 
     ``network`` shares the caller's network, which inside the grader is its loopback and no more.
 
@@ -312,6 +344,8 @@ def bwrap(
     line += ["--dir", env["HOME"]]
     for path in (*environment_paths(), *map(str, readable)):
         line += ["--ro-bind-try", path, path]
+    for path in hidden:
+        line += ["--tmpfs", str(path)]
     for path in writable:
         line += ["--bind", str(path), str(path)]
     # Else the next submission's kernel might find settings that this one left in, say, /etc.
