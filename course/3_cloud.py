@@ -43,6 +43,7 @@ import flights
 from autograder.environments import python_of
 
 plt.style.use("workbook.mplstyle")
+pd.set_option("display.width", 160, "display.max_columns", 12, "display.max_colwidth", 60)
 WORK = Path("work/3_cloud")
 shutil.rmtree(WORK, ignore_errors=True)
 WORK.mkdir(parents=True)
@@ -827,8 +828,8 @@ print(
 )
 
 # %% [markdown]
-# The order of the bars is robust: it holds if the example prices are wrong by a factor of three. So the
-# decisions are, too: predict in a batch if you can wait, scale to zero if you can start slowly, keep
+# That waiting machines are the bill holds even if the example prices are wrong by a factor of three. So the
+# decisions hold, too: predict in a batch if you can wait, scale to zero if you can start slowly, keep
 # machines on only for users who will not wait. And put an alarm on the *budget* before the first job.
 
 # %% [markdown]
