@@ -205,21 +205,20 @@ def execute(
 
 @contextmanager
 def warm_parent(
-    *notebooks: NotebookNode, modules: Iterable[str] = ()
+    *notebooks: NotebookNode, modules: Iterable[str] = (), **environment: str
 ) -> Iterator[WarmParent | None]:
     """Yield a parent for kernels with the caller's own rights that has the notebooks' imports done.
 
-    It is for the course's own notebooks.  ``modules`` are imported as well.  Yields None on systems
-    that cannot fork.
+    It is for the course's own notebooks.  ``modules`` are imported as well; ``environment`` is
+    what the kernels see beside the caller's.  Yields None on systems that cannot fork.
     """
     if not hasattr(os, "fork"):
         yield None
         return
     known = dict.fromkeys([name for nb in notebooks for name in imports_of(nb)] + [*modules])
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        parent = WarmParent(
-            "author", Path(folder), list(known), environment=dict(os.environ), confined=False
-        )
+        seen = {**os.environ, **environment}
+        parent = WarmParent("author", Path(folder), list(known), environment=seen, confined=False)
         try:
             yield parent
         finally:
