@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder import progress
+from autograder.quick import start as start_quick
 from autograder.starts import Layout, starts_of
 
 # Set by the trusted grader in the process that runs the checks.
@@ -36,9 +37,12 @@ class Lab:
     submission must not be worked on twice: a second ``git revert`` would undo the first.  The
     answer cells then run in a scratch copy, and the checks look at the evidence as submitted.
     A task whose folder did not come along is done for real by its cell.
+
+    ``quick`` names a command line tool that is to answer at once in the notebook's cells, see
+    `autograder.quick`.
     """
 
-    def __init__(self, name: str, folder: str | Path = ".") -> None:
+    def __init__(self, name: str, folder: str | Path = ".", *, quick: str = "") -> None:
         self.name = name
         self.folder = Path(folder).resolve()
         self.work = self.folder / "work"
@@ -47,6 +51,8 @@ class Lab:
         _put_tools_first()
         if os.environ.get(ROLE) != JUDGE:
             self._lay_out()
+            if quick:
+                start_quick(quick)
         _current[name] = self
 
     def _refuse_wrong_folder(self) -> None:
