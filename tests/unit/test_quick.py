@@ -84,7 +84,7 @@ def _gone(pid: int) -> bool:
         "$DVC --version",
         "$DVC status",
         "$DVC nonsense",
-        "mkdir -p 'a b' && cd 'a b' && echo 1 > 'ä x' && $DVC add 'ä x' 2>/dev/null; cat *.dvc",
+        "mkdir -p 'a b' && cd 'a b' && echo 1 > 'ä x' && $DVC add -q 'ä x' 2>/dev/null; cat *.dvc",
         "$DVC pull; echo ended with $?",
         "COLUMNS=60 $DVC params diff --help | head -3",
     ],
