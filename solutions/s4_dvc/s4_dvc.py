@@ -637,7 +637,7 @@ check.best_applied(work / "8-experiments")
 # `work/9-fresh/stranger`, pull `data`, run the pipeline there. Is it the same number?
 #
 # **Leaves behind:** a `main` and a `storage` from which the pipeline reaches the metric it states.
-# The check does what the stranger did, and looks at more than one month. **5 points**
+# The check does what the stranger did, and tries whether the model knows the future. **5 points**
 
 # %% [markdown] hint=9
 # <details><summary>Hint</summary>
