@@ -14,6 +14,9 @@ from autograder.paths import UserError, find_course
 from autograder.sandbox import SandboxMissingError
 
 console = Console()
+# jsonschema would use this package for addresses in other alphabets.  Notebooks hold none, and its
+# import takes longer than most commands.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 class _Friendly(click.Group):
@@ -179,9 +182,10 @@ def lab_command(arguments: tuple[str, ...]) -> None:
 
 
 def _add_commands() -> None:
-    from autograder.learner.commands import COMMANDS
+    from autograder.learner import commands as learner
+    from autograder.teacher import commands as teacher
 
-    for command in COMMANDS:
+    for command in (*learner.COMMANDS, *teacher.COMMANDS):
         main.add_command(command)
 
 

@@ -27,8 +27,7 @@ def make_class(course: Course, lab: str, into: Path) -> Course:
     _prepare(course, target)
     solution = solution_notebook(course, lab)
     release = release_notebook(solution)
-    answers = list(load_answers(course, lab))
-    for name, answer in zip(_NAMES, _choose(answers, lab), strict=False):
+    for name, answer in zip(_NAMES, choose_answers(course, lab), strict=False):
         hand_in(answer, solution, release, target.submitted / name / lab)
     _odd_ones(lab, solution, release, target)
     return target
@@ -47,10 +46,14 @@ def _prepare(course: Course, target: Course) -> None:
         link = target.root / folder
         if not link.exists():
             link.symlink_to(course.root / folder, target_is_directory=True)
+    # Formgrader and nbgrader's commands work in there, too.
+    own = Path(__file__).with_name("nbgrader_config.py")
+    (target.root / own.name).write_text(f"load_subconfig({str(own)!r})\n", "utf-8")
 
 
-def _choose(answers: list[Answer], lab: str) -> list[Answer]:
-    """Return nine answers: two perfect, then right and wrong ones in turn."""
+def choose_answers(course: Course, lab: str) -> list[Answer]:
+    """Return nine answers: two perfect, then right and wrong ones."""
+    answers = list(load_answers(course, lab))
     perfect = [Answer(lab, "right_solution", "the solution itself")] * 2
     right = [a for a in answers if a.is_right]
     wrong = [a for a in answers if not a.is_right]

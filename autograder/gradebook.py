@@ -14,6 +14,7 @@ from nbgrader.api import BaseCell, Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_solution, parse_utc
 from sqlalchemy.exc import DatabaseError, OperationalError, SAWarning
+from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.build import nbgrader_config
 from autograder.gitstore import StoreError, read_file
@@ -23,6 +24,21 @@ from autograder.results import Status, SubmissionResult
 COURSE_ID = "mlops-workbook"
 # nbgrader's own way of making rows; it warns about what it then does right.
 warnings.filterwarnings("ignore", category=SAWarning, message=".*not in session.*")
+
+
+def class_config(course: Course) -> Config:
+    """Return nbgrader's configuration: the course's, and what the instructor added in its folder.
+
+    Raises UserError that names the file and what is wrong with it.
+    """
+    config = nbgrader_config()
+    own = course.root / "nbgrader_config.py"
+    if own.is_file():
+        try:
+            config.merge(PyFileConfigLoader(own.name, str(course.root)).load_config())
+        except Exception as error:
+            raise UserError(f"{own}: {type(error).__name__}: {error}") from error
+    return config
 
 
 def url(course: Course) -> str:
@@ -152,7 +168,8 @@ class Writer:
         """Let the late policy that nbgrader is configured with set the penalty."""
         names = {"notebook": result.lab, "assignment": result.lab, "student": result.student}
         resources = {"nbgrader": {**names, "db_url": url(self.course)}}
-        AssignLatePenalties(config=nbgrader_config()).preprocess(new_notebook(), resources)
+        policy = AssignLatePenalties(config=class_config(self.course))
+        policy.preprocess(new_notebook(), resources)
 
 
 def untouched_answers(notebook: NotebookNode) -> list[str]:

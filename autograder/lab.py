@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -116,11 +117,30 @@ class Lab:
 
     def __repr__(self) -> str:
         rows = [f"Lab {self.name}: your work and its evidence lie in work/"]
+        rows += [note] if (note := too_little_memory(self.folder / f"{self.name}.ipynb")) else []
         rows += [
             f"  work/{folder:<14} {_first_line(self._starts[folder])}" for folder in self._starts
         ]
         rows.append('A task anew: lab.restart("<folder>") keeps your old work aside.')
         return "\n".join(rows)
+
+
+def too_little_memory(notebook: Path) -> str:
+    """Say so if a notebook's first cell asks for more memory than this session may use.
+
+    A lab that needs more than Binder's 2 GB writes it there: ``needs 4 GB of memory``.
+    """
+    from autograder.learner.doctor import memory
+    from autograder.learner.standing import first_cell
+
+    asked = re.search(r"([\d.]+) GB of memory", first_cell(notebook))
+    if not asked or memory() >= float(asked[1]) * (1 << 30) * 0.95:
+        return ""
+    return (
+        f"This lab needs {asked[1]} GB of memory, and this session has {memory() / (1 << 30):.1f} "
+        "GB: its kernel may be stopped in the middle. Shut other kernels down, or do it on a "
+        "larger machine."
+    )
 
 
 def _put_tools_first() -> None:

@@ -17,6 +17,9 @@ c.CourseDirectory.ignore = [
     "progress.json",
 ]
 
+# Where learners fetch labs to and submit them from, with the button or by `nbgrader submit`.
+c.Exchange.assignment_dir = "labs"
+
 # A comment, not an exception: right in shell cells too, and an untouched cell is no error.
 _STUB = "# Your work goes here: in this cell, or in your own terminal."
 c.ClearSolutions.code_stub = {"python": _STUB}
@@ -28,6 +31,9 @@ c.Execute.shutdown_kernel = "immediate"
 # Warnings are not errors.
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"[\s\S]*"
+
+# Nothing is taken off for being late unless the class says so; docs/instructors.md shows how.
+c.AssignLatePenalties.plugin_class = "autograder.teacher.late.LatePolicy"
 
 # Feedback shows neither hidden tests nor tracebacks that quote them.
 c.GenerateFeedback.preprocessors = [

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+# In a copy handed out without solutions: the labs as they are before anybody works in them.
+RELEASED = ".released"
+
 
 class UserError(Exception):
     """Something the person at the keyboard can put right; the message names it and the remedy."""
@@ -58,10 +61,14 @@ class Course:
         return self.root / "gradebook.db"
 
     def lab_names(self) -> list[str]:
-        """Return the labs in course order: every folder of ``solutions`` with a source in it."""
-        return sorted(
-            p.parent.name for p in self.solutions.glob("*/*.py") if p.stem == p.parent.name
-        )
+        """Return the labs in course order: every folder of ``solutions`` with a source in it.
+
+        In a copy handed out without solutions, every folder of ``labs`` with its notebook.
+        """
+        files = self.solutions.glob("*/*.py")
+        if not self.solutions.is_dir():
+            files = self.labs.glob("*/*.ipynb")
+        return sorted(p.parent.name for p in files if p.stem == p.parent.name)
 
     def require_lab(self, name: str) -> str:
         """Return the name of a lab, or raise UserError that lists the labs there are."""
@@ -71,7 +78,7 @@ class Course:
         close = [n for n in names if name.lower().strip("/") in n]
         hint = f" Did you mean {close[0]}?" if close else ""
         raise UserError(
-            f"There is no lab {name!r} in {self.solutions}.{hint} "
+            f"There is no lab {name!r} in {self.root}.{hint} "
             f"Labs: {', '.join(names) or 'none yet'}."
         )
 
@@ -80,13 +87,14 @@ def find_course(start: Path | None = None) -> Course:
     """Return the checkout that a folder lies in.
 
     Looks upwards from ``start`` (default: the current folder) for a folder with ``labs`` and
-    ``autograder`` or ``solutions`` in it; ``AUTOGRADER_COURSE`` overrides.  Raises UserError.
+    ``solutions`` or ``.released`` in it; ``AUTOGRADER_COURSE`` overrides.  Raises UserError.
     """
     if override := os.environ.get("AUTOGRADER_COURSE"):
         return Course(Path(override).resolve())
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if (folder / "labs").is_dir() and (folder / "solutions").is_dir():
+        whole = (folder / "solutions").is_dir() or (folder / RELEASED).is_dir()
+        if (folder / "labs").is_dir() and whole:
             return Course(folder)
     raise UserError(
         f"{here} is not inside the workbook (no labs/ and solutions/ in it or above). "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,10 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder import gradebook
 from autograder.feedback import write_feedback
 from autograder.grade import Batch, find_submissions, grade_lab
-from autograder.paths import Course
+from autograder.paths import Course, UserError
 from autograder.report import terminal_table, write_report
 from autograder.results import SubmissionResult
 from autograder.source import read_source
+from autograder.teacher import late
 
 
 def grade_and_report(
@@ -43,6 +46,8 @@ def grade_and_report(
 
         batch = grade_lab(course, lab, progress=tick, **options)
         bars.update(grading, completed=total)
+        # Also for those graded before: due date and policy may have changed since.
+        late.apply(course, lab)
         if feedback:
             bars.add_task("writing feedback", total=None)
             _feedback(course, lab, batch, options.get("jobs"))
@@ -66,6 +71,28 @@ def _feedback(course: Course, lab: str, batch: Batch, jobs: int | None) -> None:
         feedback=course.feedback,
         db_url=gradebook.url(course),
         jobs=jobs or os.cpu_count() or 1,
+    )
+
+
+def feedback_again(course: Course, lab: str, only: Sequence[str] = ()) -> list[Path]:
+    """Write the feedback of every graded submission, or of some students', as things stand now.
+
+    Raises UserError if there is none.
+    """
+    late.apply(course, lab)
+    graded = sorted(p.parts[-3] for p in course.autograded.glob(f"*/{lab}/{lab}.ipynb"))
+    if unknown := set(only) - set(graded):
+        raise UserError(f"{', '.join(sorted(unknown))}: no graded submission of {lab}.")
+    students = [s for s in graded if not only or s in only]
+    if not students:
+        raise UserError(f"no submission of {lab} is graded yet: autograder grade {lab}.")
+    return write_feedback(
+        students,
+        lab=lab,
+        autograded=course.autograded,
+        feedback=course.feedback,
+        db_url=gradebook.url(course),
+        jobs=os.cpu_count() or 1,
     )
 
 

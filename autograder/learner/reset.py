@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
+
 from autograder.build import release_notebook, solution_notebook
 from autograder.lab import Lab, free_name
-from autograder.paths import Course, UserError
+from autograder.paths import RELEASED, Course, UserError
 from autograder.source import write_notebook
 
 
@@ -19,7 +22,7 @@ def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[
     """
     course.require_lab(lab)
     folder = course.labs / lab
-    fresh = None if keep_notebook else release_notebook(solution_notebook(course, lab))
+    fresh = None if keep_notebook else _released(course, lab)
     kept = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,6 +40,12 @@ def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[
             "free the disk, or copy the workbook to a folder of your own, and reset there."
         ) from error
     return kept
+
+
+def _released(course: Course, lab: str) -> NotebookNode:
+    if course.solutions.is_dir():
+        return release_notebook(solution_notebook(course, lab))
+    return nbformat.read(course.root / RELEASED / f"{lab}.ipynb", 4)
 
 
 def reset_task(course: Course, lab: str, folder: str) -> Path:

@@ -160,11 +160,7 @@ def _tasks(
 
 def _facts(notebook: Path, name: str) -> tuple[str, int | None, str]:
     """Return title, minutes and needs from the notebook's first cell, as far as it says them."""
-    try:
-        cells = json.loads(notebook.read_text("utf-8"))["cells"]
-        text = "".join(cells[0]["source"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return name, None, ""
+    text = first_cell(notebook)
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     minutes = re.search(r"(\d+) minutes", text)
     needs = re.search(r"needs (.+?)(?:\.(?:\s|$)|$)", text, re.MULTILINE)
@@ -173,6 +169,15 @@ def _facts(notebook: Path, name: str) -> tuple[str, int | None, str]:
         int(minutes[1]) if minutes else None,
         needs[1].strip() if needs else "",
     )
+
+
+def first_cell(notebook: Path) -> str:
+    """Return the text of a notebook's first cell; empty if it cannot be read."""
+    try:
+        cells = json.loads(notebook.read_text("utf-8"))["cells"]
+        return "".join(cells[0]["source"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return ""
 
 
 def _pages(course: Course) -> Iterator[tuple[int, str]]:

@@ -6,16 +6,23 @@ a network.
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import papermill
+import psutil
 import pytest
 
 from autograder import pages
+from autograder.learner.standing import first_cell
 from tests.conftest import COURSE, ROOT
 
 NOTEBOOKS = [
@@ -26,6 +33,38 @@ NOTEBOOKS = [
 
 # A network of one: the machine itself. Mind that /dev and /proc stay what they are.
 NO_NETWORK = ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]
+GB = 1 << 30
+# Binder's promise, and what its Jupyter server takes of that (measured: 0.2 GB).
+BINDER, SERVER = 2 * GB, 0.25 * GB
+
+
+@contextmanager
+def watched_memory() -> Iterator[list[int]]:
+    """Measure the most memory that this process's children use together meanwhile."""
+    peak, stop = [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            used = 0
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    # What processes share is divided among them.
+                    used += child.memory_full_info().pss
+            peak[0] = max(peak[0], used)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()
+
+
+def memory_of(path: Path) -> tuple[float, str]:
+    """Return how much memory a notebook may use: what its first cell asks for, or Binder's."""
+    asked = re.search(r"([\d.]+) GB of memory", first_cell(path))
+    return (float(asked[1]) * GB, asked[0]) if asked else (BINDER, "Binder has 2 GB")
 
 
 @pytest.fixture
@@ -44,14 +83,18 @@ def test_runs_with_papermill(notebook: str, scratch: Path) -> None:
     path = scratch / notebook
     cells = nbformat.read(path, 4).cells
     small = any("parameters" in cell.metadata.get("tags", ()) for cell in cells)
-    executed = papermill.execute_notebook(
-        path,
-        scratch / "executed.ipynb",
-        parameters={"SMALL": True} if small else {},
-        cwd=path.parent,
-        kernel_name="python3",
-        progress_bar=False,
-    )
+    with watched_memory() as peak:
+        executed = papermill.execute_notebook(
+            path,
+            scratch / "executed.ipynb",
+            parameters={"SMALL": True} if small else {},
+            cwd=path.parent,
+            kernel_name="python3",
+            progress_bar=False,
+        )
+    allowed, said = memory_of(path)
+    print(f"{notebook}: {peak[0] / GB:.2f} GB at most, {allowed / GB:.1f} GB allowed")
+    assert peak[0] + SERVER < allowed, f"{said}; write into its first cell: needs N GB of memory"
     assert all(c.execution_count for c in executed.cells if c.cell_type == "code")
 
 

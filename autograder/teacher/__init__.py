@@ -1,0 +1,1 @@
+"""What instructors do around grading: roster, due dates, collecting, exporting."""
