@@ -586,15 +586,15 @@ check.rest_spared(work / "7-repro")
 #
 # 1. `dvc exp run --queue -S name=value` puts one experiment into the queue. Several values with
 #    commas make several experiments; `--name` gives them a name.
-# 2. `dvc exp run --run-all` works the queue off, in the background, and shows what it does. If it
-#    shows nothing for a minute, stop the cell: `dvc queue status` tells what failed, `dvc queue
-#    logs` why.
+# 2. `dvc exp run --run-all` works the queue off, in the background, and shows what it does;
+#    `--jobs 3` runs three side by side. If it shows nothing for a minute, stop the cell: `dvc queue
+#    status` tells what failed, `dvc queue logs` why.
 # 3. `dvc exp show` is the table. `--sort-by auc --sort-order desc` puts the best on top.
 # 4. `dvc exp apply` brings an experiment into your folder. The commit is yours to make.
 #
 # <details><summary>Nearly all of it</summary>
 #
-# `dvc exp run --queue --name tree -S train.max_depth=2,3,8` · `dvc exp run --run-all` ·
+# `dvc exp run --queue --name tree -S train.max_depth=2,3,8` · `dvc exp run --run-all --jobs 3` ·
 # `dvc exp show --no-pager` · `dvc exp apply tree-…` · `git commit -am "…"`
 #
 # </details></details></details>
@@ -603,7 +603,7 @@ check.rest_spared(work / "7-repro")
 # cd work/8-experiments/flight-delays
 # ### BEGIN SOLUTION
 # dvc exp run --queue --name tree -S train.max_depth=2,3,8
-# dvc exp run --run-all
+# dvc exp run --run-all --jobs 3
 # dvc exp apply -q tree-2
 # git commit -q -am "Use the best tree of three: depth 3"
 # ### END SOLUTION
