@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from autograder import progress
@@ -51,7 +53,8 @@ class Lab:
         self._refuse_wrong_folder()
         _put_tools_first()
         if os.environ.get(ROLE) != JUDGE:
-            self._lay_out()
+            with _explained(self.work):
+                self._lay_out()
             if quick:
                 start_quick(quick)
         _current[name] = self
@@ -103,11 +106,12 @@ class Lab:
                 f"lab {self.name} has no task folder {folder!r}; it has {', '.join(self._starts)}."
             )
         target = self.work / folder
-        if target.exists():
-            aside = free_name(target)
-            target.rename(aside)
-            print(f"Your earlier work is in {aside.relative_to(self.folder)}.")
-        _lay_out_one(self._starts[folder], target)
+        with _explained(self.work):
+            if target.exists():
+                aside = free_name(target)
+                target.rename(aside)
+                print(f"Your earlier work is in {aside.relative_to(self.folder)}.")
+            _lay_out_one(self._starts[folder], target)
         print(f"{target.relative_to(self.folder)} is as it was at the start.")
         return target
 
@@ -164,9 +168,29 @@ def _lay_out_one(layout: Layout, target: Path) -> None:
     making.mkdir()
     try:
         layout(making)
-        making.rename(target)
+        try:
+            making.rename(target)
+        except OSError:
+            # Another notebook or JupyterLab started at the same moment and was faster.
+            if not target.is_dir():
+                raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+@contextmanager
+def _explained(work: Path) -> Iterator[None]:
+    """Turn what a file system refuses into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise LabError(
+            f"{error.filename or work}: {error.strerror}. Your evidence is kept in {work}, so it "
+            "must be writable. Make room or mend its rights; or copy the workbook to a folder of "
+            "your own (cp -r) and open it there."
+        ) from error
 
 
 def free_name(target: Path) -> Path:

@@ -97,6 +97,6 @@ def find_course(start: Path | None = None) -> Course:
         if (folder / "labs").is_dir() and whole:
             return Course(folder)
     raise UserError(
-        f"{here} is not inside the workbook (no labs/ and solutions/ in it or above). "
+        f"{here} is not inside the workbook (no labs/ in it or above). "
         "Change to the folder you cloned it to and try again."
     )

@@ -7,6 +7,7 @@ with the evidence when a lab is reset, the second stays.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import replace
@@ -141,5 +142,6 @@ def _write(work: Path, reached: dict[str, float]) -> None:
         temporary.write_text(json.dumps(reached, indent=1), "utf-8")
         temporary.replace(work / FILE)
     except OSError:
-        # A read-only folder must not turn a right answer red.
-        temporary.unlink(missing_ok=True)
+        # A read-only folder must not turn a right answer red; nor can it be tidied up.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

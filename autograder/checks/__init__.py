@@ -17,9 +17,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from autograder import progress
@@ -48,6 +51,10 @@ class Check:
         the check so that the learner can report it.
         """
         try:
+            inspect.signature(self.function).bind(*args, **kwargs)
+        except TypeError:
+            return self._verdict(Status.FAILED, _other_release(self.lab, f"{self.name} this way"))
+        try:
             self.function(*args, **kwargs)
         except CheckFailed as failed:
             lines = (
@@ -74,6 +81,37 @@ class Check:
         )
 
 
+class OtherReleaseError(AttributeError):
+    """A notebook calls a check that its lab does not have (any more, or yet)."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+class _LabsChecks(ModuleType):
+    """A lab's module of checks; asked for one that is not there, it says why that may be."""
+
+    def __getattr__(self, name: str) -> Any:
+        lab = self.__name__.rpartition(".")[2]
+        if name.startswith("_"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        said = dict(_other_release(lab, name))
+        raise OtherReleaseError(f"{said['Found']}. {said['Try']}")
+
+
+def _other_release(lab: str, call: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Looked at", "the notebook itself"),
+        ("Found", f"it calls {call}, and lab {lab} has no such check: it is of another release"),
+        ("Expected", "the notebook that came with this release"),
+        (
+            "Try",
+            f"`autograder reset {lab} --keep-work` in a terminal brings it, leaves your evidence "
+            "as it is, and keeps this notebook beside it.",
+        ),
+    )
+
+
 def check(*, task: int, title: str, points: float) -> Callable[[Callable[..., None]], Any]:
     """Turn a function that reads evidence into a check of the lab its module is named after.
 
@@ -93,6 +131,9 @@ def check(*, task: int, title: str, points: float) -> Callable[[Callable[..., No
                 raise TaskNotDone(verdict)
 
         call.check = this
+        # Not for a module that is run without being imported.
+        if function.__module__ == f"{__name__}.{lab}" and function.__module__ in sys.modules:
+            sys.modules[function.__module__].__class__ = _LabsChecks
         return call
 
     return decorate

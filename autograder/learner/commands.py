@@ -29,11 +29,13 @@ _STYLE = {Status.PASSED: "green", Status.FAILED: "red", Status.NOT_GRADED: "dim"
 @click.argument("task", type=int, required=False)
 def check_command(lab: str, task: int | None) -> None:
     """Check your work on LAB (all of it, or one TASK) as the notebook would."""
-    from autograder.learner.selfcheck import check_lab
+    from autograder.learner.selfcheck import check_lab, of_another_release
 
     course = find_course()
     verdicts = check_lab(course, course.require_lab(lab), task)
     _show(verdicts)
+    if note := of_another_release(course, lab):
+        _say(note)
     sys.exit(0 if all(v.status is Status.PASSED for v in verdicts) else 1)
 
 
@@ -78,8 +80,11 @@ def _show(
 @click.argument("lab")
 @click.argument("task", required=False)
 @click.option("--keep-notebook", is_flag=True, help="Fresh evidence only; the notebook stays.")
+@click.option("--keep-work", is_flag=True, help="A fresh notebook only; the evidence stays.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def reset_command(lab: str, task: str | None, keep_notebook: bool, yes: bool) -> None:
+def reset_command(
+    lab: str, task: str | None, keep_notebook: bool, keep_work: bool, yes: bool
+) -> None:
     """Begin LAB again (or one TASK of it); your old work is kept beside the new."""
     from autograder.lab import LabError
     from autograder.learner.reset import reset_lab, reset_task
@@ -87,6 +92,7 @@ def reset_command(lab: str, task: str | None, keep_notebook: bool, yes: bool) ->
     course = find_course()
     course.require_lab(lab)
     what = f"task {task} of {lab}" if task else f"all of {lab}"
+    what = f"the notebook of {lab}" if keep_work else what
     if not yes and sys.stdin.isatty():
         click.confirm(f"Begin {what} again? Your old work is kept aside.", abort=True)
     if task:
@@ -95,10 +101,13 @@ def reset_command(lab: str, task: str | None, keep_notebook: bool, yes: bool) ->
         except LabError as error:
             raise UserError(str(error)) from error
         return
-    kept = reset_lab(course, lab, keep_notebook=keep_notebook)
+    kept = reset_lab(course, lab, keep_notebook=keep_notebook, keep_work=keep_work)
     for path in kept:
         _say(f"Your earlier work is in {path.relative_to(course.root)}.")
-    _say(f"labs/{lab} is as it was at the start. What you had reached stays in your progress.")
+    if keep_work:
+        _say(f"The notebook of {lab} is as it was at the start; your evidence was not touched.")
+    else:
+        _say(f"labs/{lab} is as it was at the start. What you had reached stays in your progress.")
     if any(path.suffix == ".ipynb" for path in kept):
         _say("If the notebook is open in JupyterLab: File → Reload Notebook from Disk.")
 

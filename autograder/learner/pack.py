@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import zipfile
@@ -38,7 +39,8 @@ def pack_lab(course: Course, lab: str, into: Path | None = None) -> tuple[Path, 
             f"autograder pack {lab} --into FOLDER."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return goal, notes
 
 

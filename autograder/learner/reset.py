@@ -8,12 +8,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.build import release_notebook, solution_notebook
-from autograder.lab import Lab, free_name
+from autograder.lab import Lab, LabError, free_name
 from autograder.paths import RELEASED, Course, UserError
 from autograder.source import write_notebook
 
 
-def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[Path]:
+def reset_lab(
+    course: Course, lab: str, *, keep_notebook: bool = False, keep_work: bool = False
+) -> list[Path]:
     """Lay out a lab as it was released and return where the old work lies now.
 
     The old folder of evidence and the old notebook stay beside the new ones, as ``work.before-1``
@@ -32,8 +34,11 @@ def reset_lab(course: Course, lab: str, *, keep_notebook: bool = False) -> list[
             write_notebook(fresh, new)
             kept += _aside(notebook)
             new.rename(notebook)
-        kept += _aside(work)
+        if not keep_work:
+            kept += _aside(work)
         Lab(lab, folder)
+    except LabError as error:
+        raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(
             f"{error.filename or folder}: {error.strerror}. The lab's folder must be writable: "

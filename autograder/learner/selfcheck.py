@@ -15,6 +15,7 @@ import nbformat
 
 from autograder import progress
 from autograder.checks import Check, checks_of
+from autograder.lab import LabError
 from autograder.paths import Course, UserError
 from autograder.verdict import Verdict
 
@@ -37,14 +38,43 @@ def check_lab(course: Course, lab: str, task: int | None = None) -> list[Verdict
         raise UserError(f"lab {lab} has no task {task}; it has {tasks}.")
     with _inside(folder), redirect_stdout(StringIO()):
         names: dict[str, Any] = {"__name__": "__main__"}
-        for source in setup:
-            exec(compile(source, f"{lab}.ipynb", "exec"), names)
+        try:
+            for source in setup:
+                exec(compile(source, f"{lab}.ipynb", "exec"), names)
+        except LabError as error:
+            raise UserError(str(error)) from error
         for name, value in list(names.items()):
             if isinstance(value, ModuleType) and value.__name__ == f"autograder.checks.{lab}":
                 names[name] = _Judge(checks, wanted, verdicts.append)
         for source in calls:
             exec(compile(source, f"{lab}.ipynb", "exec"), names)
     return verdicts
+
+
+def of_another_release(course: Course, lab: str) -> str:
+    """Say so if the learner's notebook and the lab's checks are not of the same release."""
+    _, calls = _locked_cells(course.labs / lab / f"{lab}.ipynb")
+    known = set(checks_of(lab))
+    called = {
+        node.func.attr
+        for source in calls
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    missing = known - called
+    if not missing:
+        return ""
+    return (
+        f"Your notebook of {lab} is of another release: it does not call {_some(missing)}. "
+        f"`autograder reset {lab} --keep-work` brings the current one; your evidence stays as it "
+        "is, and the old notebook beside it."
+    )
+
+
+def _some(names: set[str]) -> str:
+    first = sorted(names)[:3]
+    more = f" and {len(names) - 3} more checks" if len(names) > 3 else ""
+    return f"{', '.join(first)}{more}"
 
 
 class _Judge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import zipfile
@@ -40,7 +41,8 @@ def make_handout(course: Course, into: Path) -> int:
     except OSError as error:
         raise UserError(f"{error.filename or into}: {error.strerror}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return count
 
 

@@ -6,6 +6,7 @@ understood as they are; so is any CSV with the columns of `COLUMNS`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -240,7 +241,8 @@ def _write(path: Path, students: Iterable[Student]) -> None:
         temporary.write_text(out.getvalue(), "utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise UserError(
             f"{path}: {error.strerror}. The class's folder must be writable."
         ) from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -21,13 +24,14 @@ from autograder.checks import checks_of
 from autograder.learner.pack import pack_lab
 from autograder.learner.page import labs_page, progress_page
 from autograder.learner.reset import reset_lab, reset_task
-from autograder.learner.selfcheck import check_lab
+from autograder.learner.selfcheck import check_lab, of_another_release
 from autograder.learner.standing import standing
 from autograder.learner.watch import Evidence, watch_lab
 from autograder.paths import Course, UserError
 from autograder.results import Status
+from autograder.sandbox import available, kill_group
 from autograder.staging import stage
-from tests.conftest import ROOT
+from tests.conftest import COURSE, ROOT
 
 LAB = "s2_git"
 POINTS = sum(c.points for c in checks_of(LAB).values())
@@ -272,3 +276,110 @@ def test_packing_without_a_notebook_is_refused(mine: Course) -> None:
     (mine.labs / LAB / f"{LAB}.ipynb").unlink()
     with pytest.raises(UserError, match="nothing to hand in"):
         pack_lab(mine, LAB)
+
+
+# --- What goes wrong ---------------------------------------------------------------------------
+
+
+def _read_only(*arguments: str, course: Course) -> subprocess.CompletedProcess[str]:
+    """Run a command where the checkout cannot be written, not even by root."""
+    wall = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(course.root), str(course.root)]
+    return subprocess.run(
+        [*wall, sys.executable, *arguments],
+        cwd=course.labs / LAB,
+        env={**os.environ, "COLUMNS": "150"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(not available(), reason="needs bubblewrap")
+def test_a_read_only_folder_is_named_with_a_remedy(mine: Course) -> None:
+    for command in (["check", LAB], ["reset", LAB, "--yes"], ["pack", LAB]):
+        done = _read_only("-m", "autograder", *command, course=mine)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "Read-only file system" in done.stdout
+        assert str(mine.root) in done.stdout
+    start = f"from autograder import Lab; Lab({LAB!r})"
+    assert (
+        "copy the workbook to a folder of your own" in _read_only("-c", start, course=mine).stderr
+    )
+
+
+@pytest.mark.skipif(not available(), reason="needs bubblewrap")
+def test_work_that_cannot_be_written_any_more_is_still_judged(mine: Course) -> None:
+    check_lab(mine, LAB)
+    _do_first_task(mine)
+    done = _read_only("-m", "autograder", "check", LAB, "1", course=mine)
+    assert (done.returncode, "2 of 2 points" in done.stdout) == (0, True), done.stderr
+
+
+def test_two_jupyterlabs_may_open_a_lab_at_the_same_moment(mine: Course) -> None:
+    start = f"from autograder import Lab; Lab({LAB!r})"
+    both = [
+        subprocess.Popen([sys.executable, "-c", start], cwd=mine.labs / LAB, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    folders = [path.name for path in (mine.labs / LAB / "work").iterdir()]
+    assert len(folders) == len(set(folders)) == 10
+    assert not [name for name in folders if "making" in name]
+
+
+def test_a_notebook_of_last_term_says_so_and_is_replaced_without_loss(mine: Course) -> None:
+    check_lab(mine, LAB)
+    _do_first_task(mine)
+    path = mine.labs / LAB / f"{LAB}.ipynb"
+    old = path.read_text("utf-8").replace("check.first_commit(", "check.initial_commit(")
+    path.write_text(old, "utf-8")
+    done = _run("check", LAB, course=mine)
+    assert "of another release: it does not call first_commit" in done.stdout
+    # In the notebook itself the call fails, and says what to do.
+    with pytest.raises(AttributeError, match="autograder reset s2_git --keep-work"):
+        importlib.import_module(f"autograder.checks.{LAB}").initial_commit(path)
+    assert not hasattr(importlib.import_module(f"autograder.checks.{LAB}"), "_repr_html_")
+    verdict = checks_of(LAB)["first_commit"].judge("one", "too many")
+    assert (verdict.points, "of another release" in verdict.found) == (0, True)
+
+    done = _run("reset", LAB, "--keep-work", "--yes", course=mine)
+    assert done.returncode == 0, done.stdout
+    assert (mine.labs / LAB / f"{LAB}.before-1.ipynb").read_text("utf-8") == old
+    done = _run("check", LAB, "1", course=mine)
+    assert "2 of 2 points" in done.stdout and "another release" not in done.stdout
+
+
+@pytest.mark.parametrize("lab", COURSE.lab_names())
+def test_released_notebooks_are_of_this_release(lab: str) -> None:
+    assert of_another_release(COURSE, lab) == ""
+
+
+def test_a_port_in_use_and_no_browser_stop_nobody(mine: Course) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        log = mine.root / "log"
+        hidden = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "autograder", "lab", f"--ServerApp.port={port}"],
+            cwd=mine.labs / LAB,
+            env={k: v for k, v in os.environ.items() if k not in hidden}
+            | {"BROWSER": "no-such-browser", "HOME": str(mine.root)},
+            stdout=log.open("w"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            for _ in range(300):
+                said = log.read_text()
+                if "http://127.0.0.1" in said:
+                    break
+                time.sleep(0.1)
+        finally:
+            kill_group(process)
+    assert f"The port {port} is already in use" in said
+    (other,) = {int(found) for found in re.findall(r"http://127\.0\.0\.1:(\d+)/lab", said)}
+    assert other != port
+    assert f"Serving notebooks from local directory: {mine.root}" in said
