@@ -5,6 +5,7 @@
 #   bash .ci/bare.sh               as a normal user: clone, then `make`
 #   bash .ci/bare.sh test          … then `make test`; any targets and variables of make will do
 #   bash .ci/bare.sh --ci          as root, with nothing but certificates there: `bash .ci/run`
+#   bash .ci/bare.sh --binder      the steps of Binder's image (pip for conda), then a session in it
 #
 # Before these:
 #   --worktree                     take the files as they are here, committed or not
@@ -22,10 +23,15 @@ set -euo pipefail
 
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 packages=(ca-certificates git make python3 python3-venv)
-user=learner worktree=
+user=learner worktree= binder= suite=bookworm
 while (($#)); do
   case $1 in
     --ci) user=root packages=(ca-certificates) ;;
+    --binder)
+      # Its Python must be one that the pins are for.
+      binder=yes suite=trixie packages=(ca-certificates python3 python3-venv)
+      mapfile -t -O "${#packages[@]}" packages < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$source/binder/apt.txt")
+      ;;
     --worktree) worktree=yes ;;
     --with)
       read -ra more <<<"$2"
@@ -61,14 +67,14 @@ if ! command -v debootstrap >/dev/null; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
 fi
 debootstrap --variant=minbase --include="$(IFS=, && echo "${packages[*]}")" \
-  bookworm "$root" http://deb.debian.org/debian >"$root.log" 2>&1 || {
+  "$suite" "$root" http://deb.debian.org/debian >"$root.log" 2>&1 || {
   tail -n 20 "$root.log" >&2
   exit 1
 }
 # debootstrap knows one source; a Debian as people have it gets security updates, too.
-echo "deb http://deb.debian.org/debian-security bookworm-security main" \
+echo "deb http://deb.debian.org/debian-security $suite-security main" \
   >"$root/etc/apt/sources.list.d/security.list"
-took "Debian 12 with ${packages[*]}"
+took "Debian $suite with ${packages[*]}"
 
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 mkdir -p "$root/etc/ssl/certs"
@@ -99,7 +105,9 @@ fi
 chroot "$root" chown -R "$user:" "$home"
 took "a clone of the course"
 
-if [[ $user == root ]]; then
+if [[ -n $binder ]]; then
+  shown="bash .ci/binder.sh" command=(bash .ci/binder.sh)
+elif [[ $user == root ]]; then
   shown="bash .ci/run $*" command=(env CI=true bash .ci/run "$@")
 else
   shown="make $*" command=(make "$@")

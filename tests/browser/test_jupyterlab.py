@@ -87,7 +87,8 @@ def browser() -> Iterator[object]:
 @pytest.fixture
 def page(browser, server: str):  # type: ignore[no-untyped-def]
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(60_000)
+    # A first kernel can take a minute on a machine that is busy with other tests.
+    page.set_default_timeout(120_000)
     yield page
     _shot(page, "last")
     page.close()
@@ -195,6 +196,9 @@ def test_the_launcher_leads_to_progress_labs_and_help(page, server: str) -> None
         card.wait_for()
         if title == "Progress":
             page.locator(".jp-Launcher-sectionTitle", has_text="MLOps workbook").wait_for()
+            # In view, on a small laptop, without scrolling.
+            place = card.bounding_box()
+            assert place["y"] + place["height"] <= 900
             _shot(page, "launcher")
         card.click()
         frame = page.frame_locator(f"iframe[src$='/workbook/{at}']")
