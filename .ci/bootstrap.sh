@@ -131,7 +131,7 @@ sync() {
   if [ -d .venv ]; then
     say "Bringing .venv up to date with uv.lock."
   else
-    say "Setting up .venv: about 500 MB to download, once; that may take some minutes."
+    say "Setting up .venv: about 1 GB to download, once; that may take some minutes."
   fi
   # Progress bars are for people; a log gets the outcome.
   if [ -t 2 ]; then quiet=; else quiet=--quiet; fi

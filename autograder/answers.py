@@ -113,13 +113,14 @@ def hand_in(
 
     ``folder`` must carry the lab's name.  ``solved`` is a ``work`` folder in which the lab is done:
     tasks that the answer leaves alone then come with that evidence and with empty cells, which
-    spares running a slow tool for them.  Raises UserError if its terminal script fails.
+    spares running a slow tool for them, and without their checks, see `narrowed`.  Raises UserError
+    if its terminal script fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{answer.lab}.ipynb"
     nb = notebook_of(answer, solution, release)
     if solved and not answer.terminal:
-        _bring_evidence(answer, nb, solved, folder / "work")
+        nb = _bring_evidence(answer, nb, solved, folder / "work")
     write_notebook(nb, path)
     if answer.terminal:
         Lab(answer.lab, folder)
@@ -134,16 +135,37 @@ def hand_in(
     return path
 
 
-def _bring_evidence(answer: Answer, nb: NotebookNode, solved: Path, work: Path) -> None:
-    """Copy the evidence of tasks that the answer leaves alone, and empty their cells, in place."""
-    tasks = _task_of_cells(answer.lab, nb)
-    own = {task for name, task in tasks.items() if name in answer.cells}
+def narrowed(answer: Answer, nb: NotebookNode) -> NotebookNode:
+    """Return a notebook without the checks of tasks that the answer leaves alone.
+
+    Their evidence is the solution's, which is judged once for all answers.
+    """
+    checks, own = checks_of(answer.lab), own_tasks(answer, nb)
+    nb = nbformat.from_dict(nb)
+    nb.cells = [
+        cell
+        for cell in nb.cells
+        if (check := checks.get(cell.metadata.get("nbgrader", {}).get("grade_id"))) is None
+        or check.task in own
+    ]
+    return nb
+
+
+def own_tasks(answer: Answer, nb: NotebookNode) -> set[int]:
+    """Return the numbers of the tasks in which the answer differs from the solution."""
+    return {task for name, task in _task_of_cells(answer.lab, nb).items() if name in answer.cells}
+
+
+def _bring_evidence(answer: Answer, nb: NotebookNode, solved: Path, work: Path) -> NotebookNode:
+    """Copy the evidence of tasks that the answer leaves alone; return its notebook without them."""
+    tasks, own = _task_of_cells(answer.lab, nb), own_tasks(answer, nb)
     for name in starts_of(answer.lab):
         if int(name.partition("-")[0]) not in own:
             shutil.copytree(solved / name, work / name, symlinks=True)
     for cell in nb.cells:
         if tasks.get(cell.id, 0) not in {0, *own}:
             cell.source = ""
+    return narrowed(answer, nb)
 
 
 def _task_of_cells(lab: str, nb: NotebookNode) -> dict[str, int]:

@@ -44,6 +44,7 @@ from autograder.source import (
     without_outputs,
     write_notebook,
 )
+from autograder.starts import warm_of
 from autograder.verdict import number
 from autograder.warm import WarmParent
 
@@ -70,7 +71,7 @@ def build(course: Course, lab: str, *, say: Say = lambda text: None) -> Built:
     source = solution_notebook(course, lab)
     release = release_notebook(source)
     refuse_leaks(course, lab, source, release)
-    with warm_parent(source) as warm:
+    with warm_parent(source, modules=warm_of(lab)) as warm:
         say("running the solution")
         executed = _run(lab, source, warm)
         _refuse_below_full(lab, executed)

@@ -152,6 +152,7 @@ def demo_command(lab: str, into: Path | None) -> None:
         target = make_class(course, lab, into)
     # One submission never ends: a short limit keeps the demo short.
     ok = grade_and_report(target, lab, console, budget=Budget(cell=10, notebook=60))
+    console.print(f"Formgrader: cd {target.root} && autograder formgrader", soft_wrap=True)
     sys.exit(0 if ok else 1)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import atexit
 import copy
+import importlib
 import os
 import re
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from autograder.checks import checks_of
 from autograder.execute import Budget, TrustedExecute, Workshop
 from autograder.results import CheckResult, Status, SubmissionResult
 from autograder.staging import remove_tree, stage
-from autograder.starts import starts_of
+from autograder.starts import starts_of, warm_of
 from autograder.submission import SubmissionError, merge, read_submission
 from autograder.verdict import MIME, WANTED
 from autograder.warm import WarmParent
@@ -100,10 +101,15 @@ def _run(
     shop: Workshop, nb: NotebookNode, folder: Path, lab: str
 ) -> tuple[NotebookNode, list[str]]:
     step = TrustedExecute(shop, learner_runs=not evidence_came_along(folder, lab))
+    # Their imports take seconds: let both parents do them at the same time.
+    shop.judge.begin()
+    if step.learner_runs:
+        shop.learner.begin()
     try:
         nb, _ = step.preprocess(nb, {"metadata": {"path": str(folder)}})
     finally:
         shop.sweep()
+        _clean_up(lab)
     return nb, step.trouble
 
 
@@ -127,24 +133,43 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
         from flights import cache_dir
 
         cache = cache_dir()
+        paths, variables = _tools_of_the_judge(lab)
         _workshops[key] = Workshop(
             # Short and resolved: the same path holds inside and outside of the sandbox.
             Path(tempfile.mkdtemp(prefix="room-")).resolve(),
-            modules=("autograder", f"autograder.starts.{lab}", *imports_of(master)),
+            modules=("autograder", f"autograder.starts.{lab}", *imports_of(master), *warm_of(lab)),
             judge_modules=("autograder", f"autograder.checks.{lab}"),
             budget=budget,
             confined=confined,
             readable=[cache],
+            judge_readable=paths,
             environment={"FLIGHTS_CACHE": str(cache)},
+            judge_environment=variables,
         )
     return _workshops[key]
+
+
+def _tools_of_the_judge(lab: str) -> tuple[list[Path], dict[str, str]]:
+    """Return what a lab's checks, and they alone, reach beyond the sandbox: paths, variables.
+
+    A check module whose tool is a service of the machine, such as the Docker engine, says so in a
+    function `for_the_judge`, and removes in `clean_up` what a check that was cut off left there.
+    """
+    wish = getattr(importlib.import_module(f"autograder.checks.{lab}"), "for_the_judge", None)
+    return wish() if wish else ([], {})
+
+
+def _clean_up(lab: str) -> None:
+    if left := getattr(importlib.import_module(f"autograder.checks.{lab}"), "clean_up", None):
+        left()
 
 
 def close() -> None:
     """End this process's warm parents and remove their rooms."""
     while _workshops:
-        _, shop = _workshops.popitem()
+        (lab, *_), shop = _workshops.popitem()
         shop.close()
+        _clean_up(lab)
         shutil.rmtree(shop.room, ignore_errors=True)
 
 
@@ -200,19 +225,21 @@ def execute(
 
 
 @contextmanager
-def warm_parent(*notebooks: NotebookNode) -> Iterator[WarmParent | None]:
+def warm_parent(
+    *notebooks: NotebookNode, modules: Iterable[str] = (), **environment: str
+) -> Iterator[WarmParent | None]:
     """Yield a parent for kernels with the caller's own rights that has the notebooks' imports done.
 
-    It is for the course's own notebooks.  Yields None on systems that cannot fork.
+    It is for the course's own notebooks.  ``modules`` are imported as well; ``environment`` is
+    what the kernels see beside the caller's.  Yields None on systems that cannot fork.
     """
     if not hasattr(os, "fork"):
         yield None
         return
-    modules = dict.fromkeys(name for nb in notebooks for name in imports_of(nb))
+    known = dict.fromkeys([name for nb in notebooks for name in imports_of(nb)] + [*modules])
     with tempfile.TemporaryDirectory(prefix="warm-") as folder:
-        parent = WarmParent(
-            "author", Path(folder), list(modules), environment=dict(os.environ), confined=False
-        )
+        seen = {**os.environ, **environment}
+        parent = WarmParent("author", Path(folder), list(known), environment=seen, confined=False)
         try:
             yield parent
         finally:

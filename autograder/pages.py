@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from autograder import progress
 from autograder.engine import warm_parent
 from autograder.paths import Course, UserError
 from autograder.source import dumps, presentable, read_source, without_outputs, write_notebook
@@ -29,7 +30,8 @@ def build(course: Course, name: str) -> None:
     nb = read_source(course.course / f"{name}.py")
     with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
         copy_notebooks(course, Path(scratch))
-        with warm_parent(nb) as warm:
+        log = {progress.LOG: f"{scratch}/progress.jsonl"}
+        with warm_parent(nb, **log) as warm:
             client = NotebookClient(
                 nb,
                 km=warm.manager() if warm else None,
@@ -38,12 +40,16 @@ def build(course: Course, name: str) -> None:
                 extra_arguments=["--log-level=ERROR"],
             )
             try:
-                client.execute()
+                client.execute(env=os.environ | log)
             except CellExecutionError as error:
                 raise UserError(f"course/{name}.py: {str(error)[-1500:]}") from error
     presentable(nb)
     path = course.course / f"{name}.ipynb"
-    if path.exists() and _same_source(nbformat.read(path, 4), nb):
+    if (
+        path.exists()
+        and _same_source(old := nbformat.read(path, 4), nb)
+        and _tables(old) == _tables(nb)
+    ):
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     write_notebook(nb, temporary)
@@ -75,6 +81,12 @@ def stale(course: Course, name: str) -> list[str]:
         return [f"course/{name}.ipynb is not what its source makes: {remedy}"]
     empty = [c.id for c in nb.cells if c.cell_type == "code" and c.execution_count is None]
     return [f"course/{name}.ipynb: cell {i} was never executed: {remedy}" for i in empty]
+
+
+def _tables(nb: NotebookNode) -> list[str]:
+    """Return the Markdown that cells made, such as a list of the labs that are there."""
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", ())]
+    return [text for output in outputs if (text := output.get("data", {}).get("text/markdown"))]
 
 
 def _same_source(one: NotebookNode, other: NotebookNode) -> bool:

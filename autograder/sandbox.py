@@ -90,15 +90,17 @@ def run(
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
+    network: bool = False,
 ) -> Completed:
     """Run a command that touches learner-made things, confined to one folder.
 
     ``folder`` is its working directory and the only place it can write, apart from a private
-    ``/tmp``; ``readable`` are further paths it may read.  Output beyond ``limits.output`` bytes a
+    ``/tmp``; ``readable`` are further paths it may read.  ``network`` is the caller's, which in
+    the grader is its loopback and no more.  Output beyond ``limits.output`` bytes a
     stream is cut.  Raises SandboxMissingError where a sandbox is required and none works.
     """
     limits = limits or Limits()
-    command, env = _confined(argv, folder, limits, environment, readable, network=False)
+    command, env = _confined(argv, folder, limits, environment, readable, network=network)
     with (
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as out,
@@ -131,15 +133,44 @@ def _confined(
     readable: Sequence[Path],
     *,
     network: bool,
+    hidden: Sequence[Path] = (),
 ) -> tuple[list[str], dict[str, str]]:
     """Return the command line with its limits and walls, and its environment."""
     env = clean_environment(environment)
     walls: list[str] = []
     if available():
-        walls = bwrap([folder], readable, chdir=folder, env=env, network=network)
+        walls = bwrap([folder], readable, chdir=folder, env=env, network=network, hidden=hidden)
     elif os.environ.get(REQUIRED):
         raise SandboxMissingError(MISSING)
     return prlimit(limits) + walls + list(argv), env
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    limits: Limits | None = None,
+    environment: Mapping[str, str] | None = None,
+    hidden: Sequence[Path] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a command, confined like `run`, and return it with its ends of two pipes.
+
+    The caller talks to it and ends it with `kill_group`; ``limits.seconds`` and ``limits.output``
+    are the caller's to keep.  ``hidden`` are folders of the environment that it finds empty.
+    Raises SandboxMissingError as `run` does.
+    """
+    command, env = _confined(
+        argv, folder, limits or Limits(), environment, (), network=False, hidden=hidden
+    )
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=env,
+        start_new_session=True,
+    )
 
 
 @contextlib.contextmanager
@@ -216,6 +247,7 @@ def python(
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
+    network: bool = False,
 ) -> Completed:
     """Run this environment's Python on a learner's files, see `run`."""
     return run(
@@ -225,6 +257,7 @@ def python(
         stdin=stdin,
         environment=environment,
         readable=readable,
+        network=network,
     )
 
 
@@ -282,8 +315,11 @@ def bwrap(
     env: Mapping[str, str],
     trusted: bool = False,
     network: bool = False,
+    hidden: Sequence[Path] = (),
 ) -> list[str]:
     """Return the bubblewrap command line that a command is appended to.
+
+    ``hidden`` are folders that would be readable and are to look empty.
 
     ``network`` shares the caller's network, which inside the grader is its loopback and no more.
 
@@ -312,6 +348,8 @@ def bwrap(
     line += ["--dir", env["HOME"]]
     for path in (*environment_paths(), *map(str, readable)):
         line += ["--ro-bind-try", path, path]
+    for path in hidden:
+        line += ["--tmpfs", str(path)]
     for path in writable:
         line += ["--bind", str(path), str(path)]
     # Else the next submission's kernel might find settings that this one left in, say, /etc.

@@ -41,31 +41,40 @@ class WarmParent:
 
     ``folder`` is the one place its kernels can write, apart from a private ``/tmp`` and ``ipc``,
     where the sockets to their clients lie.  ``modules`` are imported before the first fork.
+    ``hidden`` are folders of the environment that they find empty.
     """
 
     name: str
     folder: Path
     modules: Sequence[str] = ()
     readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
     environment: dict[str, str] = field(default_factory=dict)
     confined: bool = True
     trusted: bool = False
     limits: dict[str, int] = field(default_factory=dict)
     arguments: Sequence[str] = ()
+    hidden: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         # Socket paths may have 107 characters: a short folder of our own.
         self.ipc = Path(tempfile.mkdtemp(prefix="ag-", dir="/tmp"))
         self.process: subprocess.Popen[bytes] | None = None
-        self._buffer = b""
+        self._buffer, self._ready = b"", False
         self.cpu = 0.0
         self.id = f"{self.name}-{id(self)}"
         _parents[self.id] = self
 
     def start(self) -> WarmParent:
         """Start the server and wait until its imports are done; does nothing if it runs."""
+        self.begin()
+        self._wait()
+        return self
+
+    def begin(self) -> None:
+        """Start the server and return at once; does nothing if it runs."""
         if self.alive:
-            return self
+            return
         env = sandbox.clean_environment(self.environment)
         command = [sys.executable, "-P", "-m", "autograder.forkserver", *self.modules]
         if self.confined:
@@ -74,14 +83,15 @@ class WarmParent:
             if not self.trusted:
                 env["AUTOGRADER_CONFINED"] = "1"
             walls = sandbox.bwrap(
-                [self.folder, self.ipc],
+                [self.folder, self.ipc, *self.writable],
                 self.readable,
                 chdir=self.folder,
                 env=env,
                 trusted=self.trusted,
+                hidden=self.hidden,
             )
             command = walls + command
-        self._buffer = b""
+        self._buffer, self._ready = b"", False
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -91,8 +101,11 @@ class WarmParent:
             env=env,
             start_new_session=True,
         )
-        self._read(_START_SECONDS)
-        return self
+
+    def _wait(self) -> None:
+        if not self._ready:
+            self._read(_START_SECONDS)
+            self._ready = True
 
     @property
     def alive(self) -> bool:
@@ -111,6 +124,7 @@ class WarmParent:
         process = self.process
         if process is None or process.poll() is not None or process.stdin is None:
             raise WarmParentError(f"{self.name}: the warm parent has ended")
+        self._wait()
         try:
             process.stdin.write(json.dumps(command).encode() + b"\n")
             process.stdin.flush()

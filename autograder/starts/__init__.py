@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeVar
 
 Layout = Callable[[Path], None]
@@ -34,12 +35,20 @@ def start(folder: str) -> Callable[[_L], _L]:
 
 def starts_of(lab: str) -> dict[str, Layout]:
     """Return the lab's layouts by folder name; a lab without a module has none."""
+    layouts = (v for v in vars(_module(lab)).values() if hasattr(v, "start_folder"))
+    return {layout.start_folder: layout for layout in layouts}
+
+
+def warm_of(lab: str) -> tuple[str, ...]:
+    """Return what else learners' kernels find imported: the module's ``WARM``, if it has one."""
+    return tuple(getattr(_module(lab), "WARM", ()))
+
+
+def _module(lab: str) -> object:
     name = f"autograder.starts.{lab}"
     try:
-        module = importlib.import_module(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError as missing:
         if missing.name != name:
             raise
-        return {}
-    layouts = (v for v in vars(module).values() if hasattr(v, "start_folder"))
-    return {layout.start_folder: layout for layout in layouts}
+        return SimpleNamespace()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -216,3 +218,13 @@ def test_what_a_run_left_in_memory_is_gone_for_the_next(run: Run) -> None:
     )
     assert "'x'" not in run.said(0)
     assert "'1'" in run.said(1)
+
+
+def test_a_warm_kernel_prints_tables_as_any_kernel_does() -> None:
+    """Outside a kernel pandas takes itself to be in a terminal, and would leave columns out."""
+    code = (
+        "from autograder.forkserver import warm_up; warm_up(['pandas']); import pandas; "
+        "print(pandas.get_option('display.max_columns'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "20"

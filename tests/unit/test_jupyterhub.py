@@ -6,6 +6,7 @@ program.  Everything else is JupyterHub's own, with the configuration as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import yaml
 from jupyterhub.app import JupyterHub
@@ -161,6 +163,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
         _until(lambda: _ask(f"{api}/users/ada")["servers"][""]["ready"], process, log)
         yield api, root
     finally:
+        # A learner's server is in a session of its own: killing the hub's group would leave it.
+        servers = psutil.Process(process.pid).children(recursive=True)
+        for server in servers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                server.kill()
         kill_group(process)
 
 

@@ -1,0 +1,123 @@
+"""Inside the room of `autograder.modelroom`: the jobs it does on what learners made.
+
+Every job runs in a process of its own, in the folder of copies that it was given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from autograder import sandbox
+
+
+def do(place: str) -> None:
+    """Do the job that lies in a folder, and leave its outcome there."""
+    folder = Path(place)
+    request = json.loads(Path("request.json").read_text("utf-8"))
+    sys.path.insert(0, place)
+    outcome: dict[str, Any] = {}
+    try:
+        outcome["value"] = _JOBS[request["kind"]](folder, request)
+    except BaseException as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        outcome["problem"] = f"{type(error).__name__}: {first}"[:300]
+    (folder / "result.json").write_text(json.dumps(outcome, default=str), "utf-8")
+
+
+def _predict(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Load a model and ask it for every frame; ``singly`` asks for some rows one by one."""
+    import mlflow
+    import pandas as pd
+
+    model = mlflow.pyfunc.load_model(str(folder / "model"))
+    answers: dict[str, Any] = {}
+    for name, columns in request["frames"].items():
+        frame = pd.DataFrame(columns)
+        if name in request.get("singly", ()):
+            rows = [frame.iloc[[i]] for i in range(len(frame))]
+            answers[name] = [_numbers(model.predict(row))[0] for row in rows]
+        else:
+            answers[name] = _numbers(model.predict(frame))
+    return answers
+
+
+def _numbers(answer: Any) -> list[float]:
+    """Return one number a row: of two columns (late or not) the last."""
+    import numpy as np
+
+    values = np.asarray(answer, dtype=float)
+    return (values if values.ndim < 2 else values[:, -1]).tolist()
+
+
+def _call(folder: Path, request: dict[str, Any]) -> Any:
+    """Call a function of a learner's file; ``{store}`` is the address of a copied store."""
+    import importlib.util
+
+    import mlflow
+
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    mlflow.set_tracking_uri(store)
+    mlflow.set_registry_uri(store)
+    os.environ["MLFLOW_TRACKING_URI"] = store
+    file = folder / request["file"]
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    given = {"{store}": store, "{client}": mlflow.MlflowClient(store, store)}
+    answer = getattr(module, request["function"])(*(given.get(a, a) for a in request["given"]))
+    return answer if isinstance(answer, str | int | float | bool | None) else str(answer)[:300]
+
+
+def _run(folder: Path, request: dict[str, Any]) -> str:
+    """Run a project's command in its folder, Python scripts without importing MLflow anew."""
+    import runpy
+
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    os.environ["MLFLOW_TRACKING_URI"] = store
+    os.chdir(folder / "project")
+    words = request["command"]
+    if words[0] in ("python", "python3") and words[1].endswith(".py"):
+        sys.argv = words[1:]
+        sys.path[0] = str(folder / "project")
+        with contextlib.suppress(SystemExit):
+            runpy.run_path(words[1], run_name="__main__")
+        return "ended"
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+    return "ended"
+
+
+def _serve(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Serve a model as ``mlflow models serve`` does, and post one request to it over HTTP."""
+    import http.client
+
+    import mlflow
+    import uvicorn
+    from mlflow.pyfunc import scoring_server
+
+    app = scoring_server.init(mlflow.pyfunc.load_model(str(folder / "model")))
+    port = sandbox.free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    threading.Thread(target=server.run, daemon=True).start()
+    body, kind = json.dumps(request["payload"]), {"Content-Type": "application/json"}
+    for _ in range(400):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("POST", "/invocations", body, kind)
+            answer = connection.getresponse()
+            return {"status": answer.status, "body": answer.read().decode()}
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+    raise ConnectionRefusedError("the server did not come up")
+
+
+_JOBS = {"predict": _predict, "call": _call, "run": _run, "serve": _serve}
