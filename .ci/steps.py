@@ -84,6 +84,11 @@ def troubles() -> Iterator[str]:
                 f"Playwright does not start, the browser tests need it: {wrong} "
                 f"Run: {remedy('libatomic1')}"
             )
+    if wrong := complaint(["docker", "version"]):
+        yield (
+            f"No Docker engine answers ({wrong[:80]}): the tests that need one are skipped, and "
+            "counted as skipped. Run, as root: .ci/docker/engine up"
+        )
     if sys.platform != "linux":
         return
     if not shutil.which("bwrap"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import atexit
 import copy
+import importlib
 import os
 import re
 import shutil
@@ -108,6 +109,7 @@ def _run(
         nb, _ = step.preprocess(nb, {"metadata": {"path": str(folder)}})
     finally:
         shop.sweep()
+        _clean_up(lab)
     return nb, step.trouble
 
 
@@ -131,6 +133,7 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
         from flights import cache_dir
 
         cache = cache_dir()
+        paths, variables = _tools_of_the_judge(lab)
         _workshops[key] = Workshop(
             # Short and resolved: the same path holds inside and outside of the sandbox.
             Path(tempfile.mkdtemp(prefix="room-")).resolve(),
@@ -139,16 +142,34 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
             budget=budget,
             confined=confined,
             readable=[cache],
+            judge_readable=paths,
             environment={"FLIGHTS_CACHE": str(cache)},
+            judge_environment=variables,
         )
     return _workshops[key]
+
+
+def _tools_of_the_judge(lab: str) -> tuple[list[Path], dict[str, str]]:
+    """Return what a lab's checks, and they alone, reach beyond the sandbox: paths, variables.
+
+    A check module whose tool is a service of the machine, such as the Docker engine, says so in a
+    function `for_the_judge`, and removes in `clean_up` what a check that was cut off left there.
+    """
+    wish = getattr(importlib.import_module(f"autograder.checks.{lab}"), "for_the_judge", None)
+    return wish() if wish else ([], {})
+
+
+def _clean_up(lab: str) -> None:
+    if left := getattr(importlib.import_module(f"autograder.checks.{lab}"), "clean_up", None):
+        left()
 
 
 def close() -> None:
     """End this process's warm parents and remove their rooms."""
     while _workshops:
-        _, shop = _workshops.popitem()
+        (lab, *_), shop = _workshops.popitem()
         shop.close()
+        _clean_up(lab)
         shutil.rmtree(shop.room, ignore_errors=True)
 
 

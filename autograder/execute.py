@@ -13,7 +13,9 @@ import math
 import os
 import platform
 import re
+import shutil
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -31,6 +33,7 @@ from nbgrader.preprocessors import Execute
 
 from autograder import sandbox
 from autograder.lab import JUDGE, ROLE
+from autograder.remember import MEMORY
 from autograder.verdict import WANTED
 from autograder.warm import WarmParent, WarmParentError
 
@@ -88,6 +91,7 @@ class Workshop:
     readable: Sequence[Path] = ()
     judge_readable: Sequence[Path] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    judge_environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         common = {
@@ -102,17 +106,27 @@ class Workshop:
             self.room,
             self.modules,
             self.readable,
-            {**common, **_TOOLS},
+            environment={**common, **_TOOLS},
             confined=self.confined,
             limits=self.budget.limits(),
         )
         required = {sandbox.REQUIRED: "1"} if self.confined else {}
+        # What the judge found about one submission, for the next with the same evidence.
+        self.memory = Path(tempfile.mkdtemp(prefix="memory-")).resolve()
         self.judge = WarmParent(
             "judge",
             self.room,
             self.judge_modules,
             [*self.readable, *self.judge_readable],
-            {**common, **required, ROLE: JUDGE, WANTED: "1"},
+            [self.memory],
+            {
+                **common,
+                **self.judge_environment,
+                **required,
+                ROLE: JUDGE,
+                WANTED: "1",
+                MEMORY: str(self.memory),
+            },
             confined=self.confined,
             trusted=True,
             arguments=["--InteractiveShellApp.ignore_cwd=True"],
@@ -132,6 +146,7 @@ class Workshop:
         """Stop both parents."""
         self.learner.close()
         self.judge.close()
+        shutil.rmtree(self.memory, ignore_errors=True)
 
 
 class _Kernel:

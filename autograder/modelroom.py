@@ -230,24 +230,37 @@ class _Room:
         request = {"kind": kind, **arguments}
         (folder / "request.json").write_text(json.dumps(request), "utf-8")
         try:
-            pid = self.warm.ask(
-                do="fork",
-                cwd=str(folder),
-                env={"HOME": "/tmp/home" if self.warm.confined else tempfile.gettempdir()},
-                limits=_LIMITS,
-                call="autograder.modeljobs:do",
-                arguments=[str(folder)],
-                writable=[str(folder), "/tmp"] if self.warm.confined else None,
-            )["pid"]
+            pid = self._fork(folder)
             stopped = self._watch(pid, folder, seconds)
             if stopped:
                 self.warm.ask(do="signal", pid=pid, signal=signal.SIGKILL)
+        except (WarmParentError, KeyError):
+            # The folder stays, with what the job did; the next job opens another room.
+            self.warm.stop()
+            return Done(problem="it ended the process it ran in")
+        try:
             # The next sweep of the grader's counts the CPU of this job, too.
             self.sweep(more=True)
         except (WarmParentError, KeyError):
-            close()
-            return Done(problem="it ended the process it ran in")
+            self.warm.stop()
         return Done(problem=stopped) if stopped else _result(folder / "result.json")
+
+    def _fork(self, folder: Path) -> int:
+        """Let the room begin with a job; one that has ended is opened again."""
+        command = {
+            "do": "fork",
+            "cwd": str(folder),
+            "env": {"HOME": "/tmp/home" if self.warm.confined else tempfile.gettempdir()},
+            "limits": _LIMITS,
+            "call": "autograder.modeljobs:do",
+            "arguments": [str(folder)],
+            "writable": [str(folder), "/tmp"] if self.warm.confined else None,
+        }
+        try:
+            return int(self.warm.ask(**command)["pid"])
+        except (WarmParentError, KeyError):
+            self.warm.stop()
+            return int(self.warm.start().ask(**command)["pid"])
 
     def _watch(self, pid: int, folder: Path, seconds: float) -> str:
         """Wait for a job to end, and say why it must be stopped if it must."""

@@ -90,15 +90,17 @@ def run(
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
+    network: bool = False,
 ) -> Completed:
     """Run a command that touches learner-made things, confined to one folder.
 
     ``folder`` is its working directory and the only place it can write, apart from a private
-    ``/tmp``; ``readable`` are further paths it may read.  Output beyond ``limits.output`` bytes a
+    ``/tmp``; ``readable`` are further paths it may read.  ``network`` is the caller's, which in
+    the grader is its loopback and no more.  Output beyond ``limits.output`` bytes a
     stream is cut.  Raises SandboxMissingError where a sandbox is required and none works.
     """
     limits = limits or Limits()
-    command, env = _confined(argv, folder, limits, environment, readable, network=False)
+    command, env = _confined(argv, folder, limits, environment, readable, network=network)
     with (
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as out,
@@ -245,6 +247,7 @@ def python(
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
     readable: Sequence[Path] = (),
+    network: bool = False,
 ) -> Completed:
     """Run this environment's Python on a learner's files, see `run`."""
     return run(
@@ -254,6 +257,7 @@ def python(
         stdin=stdin,
         environment=environment,
         readable=readable,
+        network=network,
     )
 
 

@@ -48,6 +48,7 @@ class WarmParent:
     folder: Path
     modules: Sequence[str] = ()
     readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
     environment: dict[str, str] = field(default_factory=dict)
     confined: bool = True
     trusted: bool = False
@@ -82,7 +83,7 @@ class WarmParent:
             if not self.trusted:
                 env["AUTOGRADER_CONFINED"] = "1"
             walls = sandbox.bwrap(
-                [self.folder, self.ipc],
+                [self.folder, self.ipc, *self.writable],
                 self.readable,
                 chdir=self.folder,
                 env=env,

@@ -1646,6 +1646,7 @@ pd.DataFrame(story).loc[[1, 2], ["what happened", "found", "did"]]
 # ## Labs
 #
 # - [Git: a history you can rely on](../labs/s2_git/s2_git.ipynb)
+# - [Docker: the service, packed so that it runs anywhere](../labs/s2_docker/s2_docker.ipynb)
 
 # %% [markdown] tags=["claims"]
 # ## Products, checked

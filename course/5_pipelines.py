@@ -775,7 +775,8 @@ axes.set(
 plt.show()
 
 # %% [markdown]
-# Seconds of overhead are nothing for a job of an hour, and everything for one of a second: do not
+# (The stored picture was drawn on a busy machine, and one clock runs until you look; your picture will
+# show far less.) Seconds of overhead are nothing for a job of an hour, and everything for one of a second: do not
 # make a pipeline of what is a function.
 #
 # | | Script | Airflow | Kubeflow Pipelines | Step Functions | Azure ML pipelines |
@@ -1525,7 +1526,7 @@ print("its loss in production:", round(naive - joins["naive, as production sees 
 # %% [markdown]
 # ## Labs
 #
-# The Airflow lab of this stage is not here yet; the [roadmap](roadmap.ipynb) lists the labs that are.
+# - [Airflow](../labs/s5_airflow/s5_airflow.ipynb): DAGs, graded by runs under Airflow's own scheduler
 #
 # Before it: [Git](../labs/s2_git/s2_git.ipynb), because a pipeline runs what is committed. A lab on
 # Kubeflow Pipelines and one on Feast are planned; until then this notebook is the place to try them.

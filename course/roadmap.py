@@ -184,7 +184,8 @@ for number, (title, _, needs, can) in AFTERWARDS.items():
     name = f"{number} · {title}"
     link = f"[{name}]({Path(now.pages[number]).name})" if number in now.pages else name
     labs = " · ".join(
-        f"[{lab.name}](../{lab.notebook}) {lab.minutes or '?'} min" for lab in now.of_stage(number)
+        f"[{lab.name}](../{lab.notebook})" + (f" {lab.minutes} min" if lab.minutes else "")
+        for lab in now.of_stage(number)
     )
     lines.append(f"| {link} | {reading[number]} min | {needs} | {can} | {labs or '–'} |")
 Markdown("\n".join(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
     """Return a lab's solution, release and master notebook."""
     solution = solution_notebook(COURSE, lab)
     return solution, release_notebook(solution), master_notebook(solution)
+
+
+@cache
+def lacks(lab: str) -> str:
+    """Return what this machine lacks to grade all of a lab, such as a Docker engine."""
+    look = getattr(import_module(f"autograder.checks.{lab}"), "lacks", None)
+    return look() if look else ""
 
 
 @pytest.fixture(scope="session")
