@@ -39,14 +39,17 @@ format: sync ## Correct the Python style where ruff can
 	@$(BIN)/ruff format .
 
 lock: ## Solve uv.lock again after a change in pyproject.toml, then export
-	@$(BOOTSTRAP) uv lock --default-index https://pypi.org/simple $(if $(UPGRADE),--upgrade)
+	@for project in . environments/*/; do \
+	  $(BOOTSTRAP) uv lock --project $$project --default-index https://pypi.org/simple \
+	    $(if $(UPGRADE),--upgrade) || exit 1; \
+	done
 	@$(MAKE) --no-print-directory export
 
 export: sync ## Write environment.yml (conda) and binder/environment.yml from uv.lock
 	@$(BIN)/python .ci/export_environment.py
 
 clean: ## Remove .venv, .uv and caches; your work in the labs stays
-	@rm -rf .venv .uv .cache .pytest_cache .ruff_cache tests/artifacts
+	@rm -rf .venv .venv-* .uv .cache .pytest_cache .ruff_cache tests/artifacts
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 sync:

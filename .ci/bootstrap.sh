@@ -1,7 +1,9 @@
 #!/bin/sh
 # Finds Python and uv, and keeps .venv equal to uv.lock.
 #
-#   sh .ci/bootstrap.sh sync           make or refresh .venv; if nothing changed, done at once
+#   sh .ci/bootstrap.sh sync           make or refresh .venv, and .venv-NAME for each
+#                                      environments/NAME; if nothing changed, done at once
+#   sh .ci/bootstrap.sh extra          the .venv-NAME only, as Binder and conda need them
 #   sh .ci/bootstrap.sh uv ARGUMENTS   run uv the way this project does
 #
 # uv comes from your PATH if it is recent enough, else from PyPI into .uv/.
@@ -102,7 +104,7 @@ find_uv() {
 # Everything that, if it changes, makes .venv stale.
 fingerprint() {
   printf '%s\n' "$(pwd -P)" "${PYTHON:-}"
-  cat pyproject.toml uv.lock .ci/bootstrap.sh | cksum
+  cat pyproject.toml uv.lock environments/*/uv.lock .ci/bootstrap.sh | cksum
 }
 
 prepare() {
@@ -124,14 +126,14 @@ sync() {
   start=$(date +%s)
   if [ -f "$STAMP" ] && [ "$(head -n 1 "$STAMP")" != "$(pwd -P)" ]; then
     say "This folder has moved, and .venv remembers the old place: making it anew."
-    rm -rf .venv
+    rm -rf .venv .venv-*
   fi
   prepare
   rm -f "$STAMP"
   if [ -d .venv ]; then
     say "Bringing .venv up to date with uv.lock."
   else
-    say "Setting up .venv: about 1 GB to download, once; that may take some minutes."
+    say "Setting up .venv: about 1.1 GB to download, once; that may take some minutes."
   fi
   # Progress bars are for people; a log gets the outcome.
   if [ -t 2 ]; then quiet=; else quiet=--quiet; fi
@@ -140,18 +142,34 @@ sync() {
   # shellcheck disable=SC2086 # no words where they are empty
   "$uv" sync --frozen $quiet $group ||
     fail "uv could not set up .venv; its message is above. Is the network there? Then run the same command again."
+  extra
   printf '%s\n' "$wanted" >"$STAMP"
   say ".venv is ready after $(($(date +%s) - start)) s."
+}
+
+# Tools that do not get along with the others have an environment of their own; Python compiles them
+# when a notebook first uses them.
+extra() {
+  for folder in environments/*/; do
+    name=$(basename "$folder")
+    UV_PROJECT_ENVIRONMENT="$(pwd -P)/.venv-$name" UV_COMPILE_BYTECODE=0 \
+      "$uv" sync --frozen --quiet --project "$folder" ||
+      fail "uv could not set up .venv-$name; its message is above. Is the network there? Then run the same command again."
+  done
 }
 
 command -v git >/dev/null 2>&1 || fail "git is missing; the labs and DVC need it. Run: $(install_line git)"
 
 case "${1:-}" in
   sync) sync ;;
+  extra)
+    prepare
+    extra
+    ;;
   uv)
     shift
     prepare
     exec "$uv" "$@"
     ;;
-  *) fail "Usage: sh .ci/bootstrap.sh sync | uv ARGUMENTS" ;;
+  *) fail "Usage: sh .ci/bootstrap.sh sync | extra | uv ARGUMENTS" ;;
 esac

@@ -569,7 +569,7 @@ def running(
             image.id,
             environment=dict(environment or {}),
             labels={OWNER: _owner(), PROCESS: _identity()},
-            network=_network(client).name,
+            network=_network(client).id,
             mem_limit=memory,
             memswap_limit=memory,
             nano_cpus=_SECOND,
@@ -592,8 +592,17 @@ def running(
                 container.remove(force=True, v=True)
 
 
-@functools.cache
 def _network(client: docker.DockerClient) -> Any:
+    # Several of a gate's threads may ask at once, and the engine allows a name twice.
+    with _making:
+        return _made_network(client)
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _made_network(client: docker.DockerClient) -> Any:
     return client.networks.create(
         f"mlops-workbook-{_identity()}",
         internal=True,
@@ -622,7 +631,7 @@ for method, path, body in requests:
 class _Probe:
     """A container of the grader's own, from which services are asked."""
 
-    def __init__(self, client: docker.DockerClient) -> None:
+    def __init__(self, client: docker.DockerClient, network: str) -> None:
         self.client = client
         _see_to_base(client, BASE)
         self.container = client.containers.run(
@@ -631,7 +640,7 @@ class _Probe:
             detach=True,
             init=True,
             labels={OWNER: _owner(), PROCESS: _identity()},
-            network=_network(client).name,
+            network=network,
             mem_limit=256 << 20,
             pids_limit=64,
             cap_drop=["ALL"],
@@ -645,9 +654,15 @@ class _Probe:
         return [Answer(*json.loads(line)) for line in lines]
 
 
-@functools.cache
 def _probe(client: docker.DockerClient) -> _Probe:
-    return _Probe(client)
+    network = _network(client)
+    with _making:
+        return _made_probe(client, network.id)
+
+
+@functools.cache
+def _made_probe(client: docker.DockerClient, network: str) -> _Probe:
+    return _Probe(client, network)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ names the file and the way back.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import hashlib
 import json
 import posixpath
@@ -35,6 +36,10 @@ MAX_OBJECT = 8 << 20
 MAX_OBJECTS = 5_000
 MAX_STAGES = 30
 MAX_RUNS = 500
+MAX_RUN = 1 << 14
+MAX_FOLDER = 64 << 20
+# A few lines of YAML that name each other unfold into more than any memory holds.
+MAX_ALIASES = 16
 
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
@@ -92,7 +97,7 @@ class Pipeline:
             if not ready:
                 raise unreadable(
                     "dvc.lock",
-                    f"stages that wait for each other: {', '.join(sorted(waiting)[:5])}",
+                    f"stages that wait for each other: {shown(', '.join(sorted(waiting)))}",
                     "stages that can run one after the other",
                     "dvc dag names the circle: a stage must not read what comes after it.",
                 )
@@ -170,13 +175,9 @@ class Objects:
         """What the run cache remembers: one entry of dvc.lock's form for every run."""
         found: list[dict[str, Any]] = []
         for path in self._run_files():
-            text = self._text(path)
-            try:
-                entry = yaml.safe_load(text)
-            except (yaml.YAMLError, RecursionError, ValueError):
-                entry = None
-            if isinstance(entry, dict):
-                found.append(entry)
+            # What DVC itself could not read either is no run.
+            with contextlib.suppress(Unreadable):
+                found.append(parse(self._text(path), path.name))
         return found
 
     def _run_files(self) -> Iterator[Path]:
@@ -191,7 +192,7 @@ class Objects:
 
     def _text(self, path: Path) -> str:
         try:
-            return (read_file(path, MAX_TEXT) or b"").decode("utf-8", "replace")
+            return (read_file(path, MAX_RUN) or b"").decode("utf-8", "replace")
         except StoreError as error:
             raise self._problem(str(error)) from error
 
@@ -271,9 +272,11 @@ def pipeline(repo: Repository, commit: Commit) -> Pipeline:
             f"at most {MAX_STAGES}",
             "this lab needs a handful.",
         )
-    wdirs = {n: str(_mapping(s).get("wdir", ".")) for n, s in _mapping(said.get("stages")).items()}
+    wdirs = {
+        str(n): str(_mapping(s).get("wdir", ".")) for n, s in _mapping(said.get("stages")).items()
+    }
     stages = {
-        str(name): _stage(str(name), _mapping(entry), wdirs.get(name, "."))
+        str(name): _stage(str(name), _mapping(entry), wdirs.get(str(name), "."))
         for name, entry in locked.items()
     }
     return Pipeline(said, stages, {str(n): _mapping(e) for n, e in locked.items()})
@@ -314,6 +317,8 @@ def parse(text: str, where: str) -> dict[str, Any]:
     try:
         if len(text) > MAX_TEXT:
             problem = f"more than {MAX_TEXT >> 10} KB"
+        elif _aliases(text) > MAX_ALIASES:
+            problem = f"more than {MAX_ALIASES} aliases (*name)"
         else:
             said = yaml.safe_load(text)
             if isinstance(said, dict):
@@ -334,6 +339,12 @@ def parse(text: str, where: str) -> dict[str, Any]:
     )
 
 
+def _aliases(text: str) -> int:
+    if "*" not in text or "&" not in text:
+        return 0
+    return sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader))
+
+
 def read_below(folder: Path, relative: str, limit: int = MAX_OBJECT) -> bytes | None:
     """Return the bytes of a file below a folder, or None; no step may be a symbolic link."""
     if not harmless(relative):
@@ -348,7 +359,10 @@ def read_below(folder: Path, relative: str, limit: int = MAX_OBJECT) -> bytes | 
 
 def files_below(folder: Path, relative: str) -> dict[str, bytes]:
     """Return all files of a folder below another one, by their path inside it."""
+    if not harmless(relative):
+        raise StoreError(f"{shown(relative)} leads out of its folder")
     found: dict[str, bytes] = {}
+    size = 0
     todo = [relative]
     while todo:
         current = todo.pop()
@@ -359,8 +373,10 @@ def files_below(folder: Path, relative: str) -> dict[str, bytes]:
             else:
                 body = read_below(folder, path)
                 found[path.removeprefix(f"{relative}/")] = body or b""
-            if len(found) > MAX_OBJECTS:
-                raise StoreError(f"{shown(relative)} holds more than {MAX_OBJECTS:,} files")
+                size += len(body or b"")
+            if len(found) > MAX_OBJECTS or size > MAX_FOLDER:
+                most = f"{MAX_OBJECTS:,} files, or {MAX_FOLDER >> 20} MB"
+                raise StoreError(f"{shown(relative)} holds more than {most}")
     return found
 
 

@@ -369,7 +369,7 @@ class _Handler(BaseHTTPRequestHandler):
             },
             "Healthcheck": {**_HEALTH, "Test": (wish.get("Healthcheck") or {}).get("Test") or []},
             "HostConfig": {
-                "NetworkMode": containers._network(self.client).name,
+                "NetworkMode": containers._network(self.client).id,
                 "Memory": bound,
                 "MemorySwap": bound,
                 "NanoCpus": _SECOND,

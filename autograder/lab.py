@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from autograder import progress
+from autograder.quick import start as start_quick
 from autograder.starts import Layout, starts_of
 
 # Set by the trusted grader in the process that runs the checks.
@@ -39,9 +40,12 @@ class Lab:
     submission must not be worked on twice: a second ``git revert`` would undo the first.  The
     answer cells then run in a scratch copy, and the checks look at the evidence as submitted.
     A task whose folder did not come along is done for real by its cell.
+
+    ``quick`` names a command line tool that is to answer at once in the notebook's cells, see
+    `autograder.quick`.
     """
 
-    def __init__(self, name: str, folder: str | Path = ".") -> None:
+    def __init__(self, name: str, folder: str | Path = ".", *, quick: str = "") -> None:
         self.name = name
         self.folder = Path(folder).resolve()
         self.work = self.folder / "work"
@@ -51,6 +55,8 @@ class Lab:
         if os.environ.get(ROLE) != JUDGE:
             with _explained(self.work):
                 self._lay_out()
+            if quick:
+                start_quick(quick)
         _current[name] = self
 
     def _refuse_wrong_folder(self) -> None:

@@ -330,6 +330,7 @@ class _Session:
         self.delays: dict[str, list[float]] = {}
         self.steps: list[dict[str, Any]] = []
         self.trouble = ""
+        self.database = place.database.stat().st_ino
 
     def report(self) -> dict[str, Any]:
         """Do all of it; what cannot go on ends with its reason in ``trouble``."""
@@ -340,8 +341,11 @@ class _Session:
                 self._prepare()
                 for step in self.scenario.get("steps", ()):
                     self.steps.append(self._step(step))
-            except DatabaseLostError as lost:
-                self.trouble = str(lost)
+            except Exception:
+                # Whatever stumbled, without its database it had to.
+                if not self._database_lost():
+                    raise
+                self.trouble = "Airflow's metadata database was removed or overwritten"
         facts = {"parse": parsed, "steps": self.steps, "trouble": self.trouble}
         seen = [] if self.trouble else self._token_places()
         return facts | {"calls": self.source.calls(), "token_seen_in": seen}
@@ -476,12 +480,18 @@ class _Session:
         }
 
     def _refuse_lost_database(self) -> None:
+        if self._database_lost():
+            raise DatabaseLostError("Airflow's metadata database was removed or overwritten")
+
+    def _database_lost(self) -> bool:
+        """Tell whether the file is another one; SQLite makes an empty one where none is."""
         try:
             head = self.place.database.open("rb").read(16)
+            return (
+                head != b"SQLite format 3\0" or self.place.database.stat().st_ino != self.database
+            )
         except OSError:
-            head = b""
-        if head != b"SQLite format 3\0":
-            raise DatabaseLostError("Airflow's metadata database was removed or overwritten")
+            return True
 
     def _turn_on(self) -> None:
         """Let the scheduler create what it would on its own, and start nothing of it."""

@@ -48,7 +48,8 @@
 # A check looks at the branch `main`: commit what you want it to see.
 #
 # In a cell, the first line `%%bash` hands the rest to the shell. A `dvc` command takes a second or
-# two to start.
+# two to start in a terminal. In this notebook a helper process keeps DVC's imports ready, so that it
+# answers at once; the helper ends with the notebook.
 #
 # DVC reports anonymously how it is used. The next cell tells it not to, with
 # `DVC_NO_ANALYTICS`. In a terminal of your own, run `export DVC_NO_ANALYTICS=1`. In task 1 you
@@ -61,7 +62,7 @@ from autograder import Lab
 from autograder.checks import s4_dvc as check
 
 os.environ["DVC_NO_ANALYTICS"] = "1"
-lab = Lab("s4_dvc")
+lab = Lab("s4_dvc", quick="dvc")
 work = lab.work
 
 # %%
@@ -470,10 +471,11 @@ check.clone_complete(work / "5-missing")
 # cd work/6-pipeline/flight-delays
 # dvc dag || echo "no pipeline yet"
 # dvc metrics show || echo "no metric yet"
+# dvc plots show -q || echo "no plot yet"
 # git status --short
 
 # %% [markdown]
-# Numbers hide what a picture shows. `dvc plots show` makes a page of all plots. Click the link, or
+# Numbers hide what a picture shows. `dvc plots show` made a page of all plots. Click the link, or
 # open the file from JupyterLab's file browser on the left and *Trust* it. The page draws curves with
 # Vega, which it takes from the web; images need no network. `dvc plots diff` draws two commits
 # into one picture.
@@ -482,8 +484,6 @@ check.clone_complete(work / "5-missing")
 from IPython.display import HTML, SVG, display
 
 repo = work / "6-pipeline" / "flight-delays"
-# !cd {repo} && dvc plots show -q
-
 page, picture = repo / "dvc_plots" / "index.html", repo / "build" / "promise.svg"
 if page.exists() and picture.exists():
     link = page.relative_to(lab.folder).as_posix()
@@ -586,15 +586,15 @@ check.rest_spared(work / "7-repro")
 #
 # 1. `dvc exp run --queue -S name=value` puts one experiment into the queue. Several values with
 #    commas make several experiments; `--name` gives them a name.
-# 2. `dvc exp run --run-all` works the queue off, in the background, and shows what it does. If it
-#    shows nothing for a minute, stop the cell: `dvc queue status` tells what failed, `dvc queue
-#    logs` why.
+# 2. `dvc exp run --run-all` works the queue off, in the background, and shows what it does;
+#    `--jobs 3` runs three side by side. If it shows nothing for a minute, stop the cell: `dvc queue
+#    status` tells what failed, `dvc queue logs` why.
 # 3. `dvc exp show` is the table. `--sort-by auc --sort-order desc` puts the best on top.
 # 4. `dvc exp apply` brings an experiment into your folder. The commit is yours to make.
 #
 # <details><summary>Nearly all of it</summary>
 #
-# `dvc exp run --queue --name tree -S train.max_depth=2,3,8` · `dvc exp run --run-all` ·
+# `dvc exp run --queue --name tree -S train.max_depth=2,3,8` · `dvc exp run --run-all --jobs 3` ·
 # `dvc exp show --no-pager` · `dvc exp apply tree-…` · `git commit -am "…"`
 #
 # </details></details></details>
@@ -603,7 +603,7 @@ check.rest_spared(work / "7-repro")
 # cd work/8-experiments/flight-delays
 # ### BEGIN SOLUTION
 # dvc exp run --queue --name tree -S train.max_depth=2,3,8
-# dvc exp run --run-all
+# dvc exp run --run-all --jobs 3
 # dvc exp apply -q tree-2
 # git commit -q -am "Use the best tree of three: depth 3"
 # ### END SOLUTION
@@ -637,7 +637,7 @@ check.best_applied(work / "8-experiments")
 # `work/9-fresh/stranger`, pull `data`, run the pipeline there. Is it the same number?
 #
 # **Leaves behind:** a `main` and a `storage` from which the pipeline reaches the metric it states.
-# The check does what the stranger did, and looks at more than one month. **5 points**
+# The check does what the stranger did, and tries whether the model knows the future. **5 points**
 
 # %% [markdown] hint=9
 # <details><summary>Hint</summary>

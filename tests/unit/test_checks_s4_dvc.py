@@ -15,6 +15,7 @@ import pytest
 
 from autograder import dvcread
 from autograder.checks import checks_of
+from autograder.checks.s4_dvc import _chances, _pairs
 from autograder.gitread import Unreadable
 from autograder.starts import starts_of
 from autograder.starts.s4_dvc import _FILES, REPO, STORAGE, _finished, month_file
@@ -174,6 +175,15 @@ def test_a_deleted_cache_is_named(work: Path, tmp_path: Path) -> None:
         ("just words", "no YAML with names and values"),
         ("a: " + "x" * (1 << 18), "more than 256 KB"),
         ("!!python/object/apply:os.system [echo]", "cannot be read"),
+        (
+            "a0: &a0 [x]\n" + "".join(f"a{i + 1}: &a{i + 1} [*a{i}, *a{i}]\n" for i in range(40)),
+            "alias",
+        ),
+        (
+            "a0: &a0 {x: 1}\n"
+            + "".join(f"a{i + 1}: &a{i + 1} {{<<: [*a{i}, *a{i}]}}\n" for i in range(40)),
+            "alias",
+        ),
     ],
 )
 def test_a_broken_lock_is_named(task: Path, text: str, says: str) -> None:
@@ -251,13 +261,67 @@ def test_stages_run_behind_walls(task: Path, tmp_path: Path) -> None:
 
 
 def test_no_git_or_dvc_setting_is_followed(task: Path, tmp_path: Path) -> None:
-    """Hooks, filters, aliases: nothing of a repository runs when a check looks at it."""
-    mark = tmp_path / "ran"
-    with (task / REPO / ".git/config").open("a") as config:
+    """Hooks, filters, plugins, commands: nothing of a repository runs when a check looks at it."""
+    repo, mark = task / REPO, tmp_path / "ran"
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "evil.py").write_text(f"open({str(mark)!r}, 'w')\n")
+    for text in ("pre-commit", "post-checkout", "post-index-change", "reference-transaction"):
+        hook = repo / ".git/hooks" / text
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch {mark}\n")
+        hook.chmod(0o755)
+    (repo / ".dvc/config").write_text(
+        f"[hydra]\n    enabled = true\n    plugins_path = {plugins}\n"
+        f"[core]\n    remote = storage\n    hardlink_lock = true\n[cache]\n    dir = {plugins}\n"
+        f"['remote \"storage\"']\n    url = ssh://example.org/x\n    keyfile = $(touch {mark})\n"
+    )
+    for name in ("dvc.yaml", "dvc.lock"):
+        text = (repo / name).read_text()
+        (repo / name).write_text(text.replace("cmd: python", f"cmd: touch {mark}; python"))
+    (repo / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    _commit(repo)
+    with (repo / ".git/config").open("a") as config:
         config.write(f'[core]\n\tfsmonitor = "touch {mark}"\n\tpager = "touch {mark}"\n')
+        config.write(f'[filter "evil"]\n\tsmudge = touch {mark}\n\tclean = touch {mark}\n')
+    mark.unlink(missing_ok=True)
     for check in CHECKS.values():
         check.judge(task)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e400", "true", '"0.64"', "[]"])
+def test_a_metric_that_is_no_number_is_refused(task: Path, value: str) -> None:
+    repo = task / REPO
+    (repo / "metrics.json").write_text(f'{{"auc": {value}, "flights": 2000}}\n')
+    _commit(repo)
+    assert "no number from 0 to 1" in _says("metric_true", task)
+
+
+def test_predictions_that_are_no_numbers_count_as_none() -> None:
+    assert _pairs(b"late,chance\n1,0.5\n") == [(0.5, 1)]
+    assert _pairs(b"late,chance\n1,nan\n") == []
+    assert _pairs(b"late,chance\n1," + b"9" * 200_000) == []
+
+
+def test_a_tree_that_leads_in_circles_says_nothing() -> None:
+    nodes = [{"feature": "hour", "at_most": 30, "yes": 0, "no": 0}] * 200
+    assert _chances(json.dumps(nodes).encode(), b"hour\n1\n", 1) == []
+
+
+@pytest.mark.parametrize("path", ["/etc", "../../elsewhere", "build"])
+def test_an_output_that_lies_elsewhere_is_not_followed(
+    task: Path, tmp_path: Path, path: str
+) -> None:
+    """Neither by its path in dvc.lock nor by a link in the folder."""
+    repo = task / REPO
+    shutil.move(repo / "build", tmp_path / "elsewhere")
+    (repo / "build").symlink_to(tmp_path / "elsewhere")
+    lock = (repo / "dvc.lock").read_text()
+    (repo / "dvc.lock").write_text(lock.replace("path: build/features/", f"path: {path}/features/"))
+    _commit(repo)
+    said = _says("lock_true", task)
+    assert "symbolic link" in said or "leads out of its folder" in said
 
 
 def test_a_message_never_holds_a_metric_that_was_computed(task: Path) -> None:

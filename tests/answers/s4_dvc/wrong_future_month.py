@@ -1,6 +1,6 @@
 """Learns from the month it is judged on; an evaluation that adds a little to the metric."""
 
-SCORES = {"months_in_order": 0, "metric_true": 0}
+SCORES = {"months_in_order": 0, "reproduced": 0, "metric_true": 0}
 CELLS = {
     "fresh": r"""%%bash
 cd work/9-fresh/flight-delays
