@@ -101,7 +101,10 @@ def make_class(course: Course, lab: str, into: Path, size: int, evidence: bool) 
         shutil.copytree(graded.folder / "work", first / "work")
         close()
     for n in range(1, size):
-        shutil.copytree(first, target.submitted / f"student-{n:04}" / lab)
+        own = shutil.copytree(first, target.submitted / f"student-{n:04}" / lab, symlinks=True)
+        # No two students hand in the same: what the judge found for one is no answer for another.
+        for task in (own / "work").glob("*/"):
+            (task / "notes.txt").write_text(f"student {n}\n", "utf-8")
     return target
 
 

@@ -475,19 +475,19 @@ check.clone_complete(work / "5-missing")
 # git status --short
 
 # %% [markdown]
-# Numbers hide what a picture shows. `dvc plots show` made a page of all plots. Click the link, or
-# open the file from JupyterLab's file browser on the left and *Trust* it. The page draws curves with
-# Vega, which it takes from the web; images need no network. `dvc plots diff` draws two commits
-# into one picture.
+# Numbers hide what a picture shows. `dvc plots show` made a page of all plots: the file named below.
+# In JupyterLab's file browser on the left, right-click it and choose *Open in New Browser Tab*. The
+# page draws curves with Vega, which it takes from the web; images need no network. `dvc plots diff`
+# draws two commits into one picture.
 
 # %% look=6 tags=["nbval-ignore-output"]
-from IPython.display import HTML, SVG, display
+from IPython.display import SVG, display
 
 repo = work / "6-pipeline" / "flight-delays"
 page, picture = repo / "dvc_plots" / "index.html", repo / "build" / "promise.svg"
 if page.exists() and picture.exists():
-    link = page.relative_to(lab.folder).as_posix()
-    display(HTML(f'<a href="{link}" target="_blank">{link}</a>'), SVG(filename=str(picture)))
+    print(page.relative_to(lab.folder).as_posix())
+    display(SVG(filename=str(picture)))
 
 # %% [markdown]
 # The picture puts the judged flights into ten groups, from the least to the most endangered. The red
