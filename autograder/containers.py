@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tarfile
@@ -604,7 +605,8 @@ _making = threading.Lock()
 @functools.cache
 def _made_network(client: docker.DockerClient) -> Any:
     return client.networks.create(
-        f"mlops-workbook-{_identity()}",
+        # Another client of this process has another: two of one name are ambiguous to the engine.
+        f"mlops-workbook-{_identity()}-{secrets.token_hex(4)}",
         internal=True,
         labels={OWNER: _owner(), PROCESS: _identity()},
     )
