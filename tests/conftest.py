@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from functools import cache
@@ -26,9 +27,14 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 api.get_alembic_version = cache(api.get_alembic_version)
 
 
-@cache
 def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
-    """Return a lab's solution, release and master notebook."""
+    """Return a lab's solution, release and master notebook, the caller's to change."""
+    solution, release, master = map(copy.deepcopy, _notebooks(lab))
+    return solution, release, master
+
+
+@cache
+def _notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
     solution = solution_notebook(COURSE, lab)
     return solution, release_notebook(solution), master_notebook(solution)
 

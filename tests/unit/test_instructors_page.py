@@ -229,7 +229,9 @@ def test_the_handout_holds_no_solution(evening: dict[str, str], checkout: Path) 
     with zipfile.ZipFile(checkout / "mlops-workbook.zip") as file:
         names = file.namelist()
         notebooks = [file.read(n).decode() for n in names if n.endswith(".ipynb")]
-    assert not [n for n in names if "/solutions/" in n or "/tests/" in n]
+    # A start state may hold tests of its own; the course's tests hold the answers.
+    closed = ("mlops-workbook/solutions/", "mlops-workbook/tests/")
+    assert not [n for n in names if n.startswith(closed)]
     assert not [nb for nb in notebooks if "BEGIN SOLUTION" in nb or "HIDDEN TESTS" in nb]
     assert "mlops-workbook/labs/s2_git/s2_git.ipynb" in names
 
