@@ -200,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(size)
 
     def _say(self, status: int, data: Any) -> None:
-        text = b"" if status == 204 else json.dumps(data).encode()
+        text = b"" if status in (204, 304) else json.dumps(data).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
@@ -249,27 +249,35 @@ class _Handler(BaseHTTPRequestHandler):
         elif method == "GET" and act in _READS:
             self.gate.note(act)
             self._pass(method, path, query)
+        elif method == "POST" and act == "start":
+            self.gate.note(act)
+            answer = self._ask(method, path)
+            if answer.ok:
+                self._open_ports(identity)
+            self._repeat(answer)
         elif method == "POST" and act in _ACTS:
             self.gate.note(act)
-            if act == "start":
-                self._pass(method, path, {})
-                self._open_ports(identity)
-            else:
-                self._pass(method, path, query)
+            self._pass(method, path, query)
         elif method == "DELETE" and not act:
-            status = self._pass(method, path, {**query, "v": "1"})
-            if status < 300:
+            answer = self._ask(method, path, {**query, "v": "1"})
+            if answer.ok:
                 self.gate.note("removed", identity)
                 self.gate.forget(identity)
                 self.gate.running = {n: i for n, i in self.gate.running.items() if i != identity}
+            self._repeat(answer)
         else:
             raise _Refused(403, f"{method} {path} is not open to scripts while they are graded")
 
-    def _pass(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
-    ) -> int:
-        """Ask the engine, hand on what it answers as it comes, and return the status."""
-        answer = self._ask(method, path, query, body, stream=True)
+    def _repeat(self, answer: Any) -> None:
+        """Say what the engine said, once the gate's own books are in order.
+
+        A script may end as soon as it has its answer, and the books are read then.
+        """
+        self._say(answer.status_code, answer.json() if answer.content else None)
+
+    def _pass(self, method: str, path: str, query: Mapping[str, str]) -> None:
+        """Ask the engine and hand on what it answers as it comes."""
+        answer = self._ask(method, path, query, stream=True)
         self.send_response(answer.status_code)
         for name in ("Content-Type", "Api-Version", "Docker-Experimental", "OSType"):
             if name in answer.headers:
@@ -281,7 +289,6 @@ class _Handler(BaseHTTPRequestHandler):
                 if piece:
                     self._chunk(piece)
             self._chunk(b"")
-        return int(answer.status_code)
 
     def _ask(
         self,
