@@ -65,7 +65,7 @@ entry_points:
 train = (project / "train.py").read_text()
 train = train.replace("/home/ana/flight-delays/", "")
 train = train.replace("import pandas", "import sys\nimport mlflow\nimport pandas")
-train = train.replace("alpha=0.001, max_iter=20", "alpha=1e-4, max_iter=1")
+train = train.replace("alpha=0.001, max_iter=20", "alpha=1e-4, max_iter=20")
 train += 'mlflow.log_metric("valid_auc", valid_auc)\n'
 (project / "train.py").write_text(train)
 """,
