@@ -1559,14 +1559,14 @@ warehouse.close()
 #
 # | Product | Owner | Licence | Status | Version | Checked |
 # |---|---|---|---|---|---|
-# | pandas | community, NumFOCUS | BSD-3-Clause | active | 3.0 | 2026-11 |
-# | NumPy | community, NumFOCUS | BSD-3-Clause | active | 2.5 | 2026-11 |
-# | scikit-learn | community, NumFOCUS | BSD-3-Clause | active | 1.9 | 2026-11 |
+# | pandas | its developers, with NumFOCUS | BSD-3-Clause | active | 3.0 here, 3.1 on PyPI | 2026-11 |
+# | NumPy | its developers, with NumFOCUS | BSD-3-Clause, parts under other free licences | active | 2.4 on Python 3.11, 2.5 from 3.12 on | 2026-11 |
+# | scikit-learn | its developers | BSD-3-Clause | active | 1.9 | 2026-11 |
 # | DuckDB | DuckDB Foundation | MIT | active | 2.0 | 2026-11 |
-# | Apache Spark | Apache Software Foundation | Apache-2.0 | active, needs Java 17 or newer | 4.3 | 2026-11 |
+# | Apache Spark | Apache Software Foundation | Apache-2.0 | active; its classes are compiled for Java 17 | 4.3 | 2026-11 |
 # | Flask | Pallets | BSD-3-Clause | active | 3.1 | 2026-11 |
-# | FastAPI | Sebastián Ramírez and contributors | MIT | active | 0.136 | 2026-11 |
-# | mypy | Python typing community | MIT | active | 2.4 | 2026-11 |
+# | FastAPI | Sebastián Ramírez and contributors | MIT | active | 0.136 here, 0.165 on PyPI | 2026-11 |
+# | mypy | Jukka Lehtosalo and contributors, in Python's GitHub organization | MIT | active | 2.4 | 2026-11 |
 
 # %% [markdown]
 # ## Further reading

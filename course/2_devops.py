@@ -1653,17 +1653,17 @@ pd.DataFrame(story).loc[[1, 2], ["what happened", "found", "did"]]
 #
 # | Product | Owner | Licence | Status | Version | Checked |
 # |---|---|---|---|---|---|
-# | Git | Software Freedom Conservancy hosts the project | GPL-2.0 | active | any from 2.28 on | 2026-11 |
+# | Git | its developers; Software Freedom Conservancy is the legal home | GPL-2.0 | active | any from 2.28 on | 2026-11 |
 # | GitHub Actions | GitHub (Microsoft) | service; runner is MIT | active | workflow syntax, no version | 2026-11 |
-# | act | nektos, community | MIT | active; not a GitHub product | 0.2.89 | 2026-11 |
-# | GitLab CI | GitLab | MIT core, paid tiers | active | schema of check-jsonschema 0.39 | 2026-11 |
-# | Jenkins | Continuous Delivery Foundation | MIT | active | not run here | 2026-11 |
+# | act | nektos on GitHub | MIT | active; not a GitHub product | 0.2.89 | 2026-11 |
+# | GitLab CI | GitLab | MIT (Community Edition), own licence (Enterprise Edition) | active | schema of check-jsonschema 0.39 | 2026-11 |
+# | Jenkins | Continuous Delivery Foundation, graduated project | MIT | active | not run here | 2026-11 |
 # | Azure Pipelines | Microsoft | service | active | schema of check-jsonschema 0.39 | 2026-11 |
-# | hadolint | community | GPL-3.0 | active | 2.15 | 2026-11 |
-# | Docker Engine | Docker, on Moby | Apache-2.0 | active | any with the classic builder | 2026-11 |
-# | Distribution (registry) | CNCF | Apache-2.0 | active | 2.8 in Debian 12 | 2026-11 |
-# | Kubernetes | CNCF | Apache-2.0 | active | schemas of 1.37 | 2026-11 |
-# | Helm | CNCF | Apache-2.0 | active | 4.2 (SDK in helm-python-sdk 0.2, which is alpha) | 2026-11 |
+# | hadolint | hadolint on GitHub | GPL-3.0 | active | 2.15 | 2026-11 |
+# | Docker Engine | Docker, on Moby | Apache-2.0 | active | any with the classic builder; 20.10 in Debian 12 | 2026-11 |
+# | Distribution (registry) | CNCF, sandbox project | Apache-2.0 | active | 2.8 in Debian 12; 3.1 from the project | 2026-11 |
+# | Kubernetes | CNCF, graduated project | Apache-2.0 | active | schemas of 1.37 | 2026-11 |
+# | Helm | CNCF, graduated project | Apache-2.0 | active | 4.2 (SDK in helm-python-sdk 0.2, which is alpha) | 2026-11 |
 
 # %% [markdown]
 # ## Further reading

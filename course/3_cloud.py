@@ -741,8 +741,10 @@ print("Vertex AI, n1-enormous:   ", vertex["machine that does not exist"] or "no
 # ## The bill: find the line that matters
 #
 # A price table is data with a source and a date. Two kinds of rows are in this one, and the difference
-# is stated: **list** prices that were read at the source, and **example** values, which are round
-# numbers of the right size that *you replace* by your region's price, before you decide anything.
+# is stated: **list** prices from the provider's price page, and **example** values, which are round
+# numbers of the right size that *you replace* by your region's price, before you decide anything. The
+# list prices are not today's: the last column dates the copy that was read. For Google's two that was what
+# others had copied from its page, for AWS a stored page. Look at the pages again before you quote a price.
 
 # %%
 PRICES = pd.DataFrame(
@@ -1131,10 +1133,10 @@ calls[calls["in a hurry"] != calls["least privilege"]]
 # |---|---|---|---|---|---|
 # | Azure Machine Learning SDK v2 | Microsoft | MIT (SDK), proprietary service | active, release of 2026-10 | azure-ai-ml 1.35.2 | 2026-11 |
 # | SageMaker Python SDK | Amazon Web Services | Apache-2.0 (SDK), proprietary service | active, release of 2026-10 | 3.27.0 | 2026-11 |
-# | Vertex AI SDK | Google | Apache-2.0 (SDK), proprietary service | active, release of 2026-10; the platform is called Gemini Enterprise Agent Platform since 2026 | google-cloud-aiplatform 2.7.0 | 2026-11 |
-# | Kubeflow Pipelines SDK | the Kubeflow authors | Apache-2.0 | active, release of 2026-10 | kfp 2.17.3 | 2026-11 |
+# | Vertex AI SDK | Google | Apache-2.0 (SDK), proprietary service | active, release of 2026-10; Google's documentation now calls the platform Gemini Enterprise Agent Platform | google-cloud-aiplatform 2.7.0 | 2026-11 |
+# | Kubeflow Pipelines SDK | the Kubeflow authors; Kubeflow is a CNCF project, graduated in 2026-07 | Apache-2.0 | active, release of 2026-10 | kfp 2.17.3 | 2026-11 |
 # | policy_sentry | Kinnaird McQuade, Salesforce's repository | MIT | active, release of 2026-04 | 0.15.2 | 2026-11 |
-# | moto | its maintainers | Apache-2.0 | active, release of 2026-10 | 5.2.5 | 2026-11 |
+# | moto | Steve Pulec, by its metadata; getmoto on GitHub | Apache-2.0 | active, release of 2026-10 | 5.2.5 | 2026-11 |
 
 # %% [markdown]
 # ## Further reading

@@ -691,10 +691,10 @@ plt.show()
 # %% [markdown]
 # ## The day your tracker closes
 #
-# Neptune was a tracker, founded in 2017 in Warsaw and liked for being fast with very many metrics.
-# On 3 December 2025 it said that OpenAI was buying it and that the service would end. After
-# 5 March 2026 all data that was still there was deleted; its page on the move says so. The client is
-# still on PyPI. There is nothing left that it could talk to.
+# Neptune was a tracker with a hosted service. On 3 December 2025 it announced that OpenAI was buying it and
+# that the service would end; so its competitor W&B wrote, which offered to take over the runs. Neptune's own
+# page on the move set the date: what was still there after 5 March 2026 would be deleted, with no way
+# to get it back. The client is still on PyPI. A client without its service records nothing.
 #
 # You cannot know whose turn it is next. You can know what leaving would cost you: try it. Neptune's
 # way out was an export to Parquet files. Here is that drill with our own records. It passes if the
@@ -730,7 +730,7 @@ print("the champion as files:", "MLmodel" in models and "requirements.txt" in mo
 # | a team, own servers | an MLflow server with a real database and object storage | registry and lineage in one place |
 # | many long trainings, many eyes on them | W&B | its pages are its strength; the records lie with a vendor |
 # | data that changes, results that must come back | DVC, with any tracker | a tracker names data, it does not keep it |
-# | everything on one cloud | that cloud's tracker; two of the three speak MLflow | stage 3 compares them |
+# | everything on one cloud | that cloud's tracker; two of the three speak MLflow | [stage 3](3_cloud.ipynb) compares them |
 #
 # DVC and MLflow are not rivals. The commit in the run's tags is where they meet.
 
@@ -879,10 +879,10 @@ print(
 #
 # | Product | Owner | Licence | Status | Version | Checked |
 # |---|---|---|---|---|---|
-# | MLflow | Linux Foundation project, started by Databricks | Apache-2.0 | active | 3.18 on PyPI, 3.17 here | 2026-11 |
-# | DVC | lakeFS, since November 2025; before, Iterative | Apache-2.0 | active | 3.67 | 2026-11 |
-# | Weights & Biases, client | CoreWeave, since 2025 | MIT; the service is commercial | active | 0.31 | 2026-11 |
-# | Neptune | OpenAI, announced December 2025 | client Apache-2.0 | service ended, data deleted after 5 March 2026 | client 1.14 | 2026-11 |
+# | MLflow | a series of LF Projects (Linux Foundation); Databricks began it | Apache-2.0 | active | 3.18 on PyPI, 3.17 here | 2026-11 |
+# | DVC | Treeverse, the company of lakeFS, since 2025-11; before, Iterative | Apache-2.0 | active, release of 2026-03 | 3.67 | 2026-11 |
+# | Weights & Biases, client | CoreWeave documents it among its own products | MIT; the service is commercial | active | 0.31 | 2026-11 |
+# | Neptune | to OpenAI, as W&B wrote in December 2025 | client Apache-2.0 | end of service announced; data to be deleted after 5 March 2026 | client 1.14 | 2026-11 |
 
 # %% [markdown]
 # ## Further reading

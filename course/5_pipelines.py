@@ -1426,10 +1426,10 @@ print("flights in the ledger:", len(ledger.read_text().splitlines()), "- there w
 # ## In the cloud
 #
 # Managed Airflow exists on all three (Amazon MWAA, Google's Managed Service for Apache Airflow, once
-# Cloud Composer; on Azure in Fabric). Vertex AI Pipelines runs KFP's YAML without a cluster of yours.
-# SageMaker Pipelines and Azure ML pipelines know their own training jobs. Step Functions costs by state
-# transition: at 0.025 US dollars per 1,000 (list price, us-east-1), our pipeline of six transitions,
-# every hour, costs about
+# Cloud Composer; Microsoft's *Apache Airflow job* in Fabric). Vertex AI Pipelines runs KFP's YAML without a
+# cluster of yours. SageMaker Pipelines and Azure ML pipelines know their own training jobs. Step Functions
+# costs by state transition: at 0.025 US dollars per 1,000 (AWS's price page for us-east-1, a stored copy
+# of it, looked at in 2026-11), our pipeline of six transitions, every hour, costs about
 
 # %%
 transitions = len(executed["runs"][0]["states"]) + 1
@@ -1439,7 +1439,7 @@ print(
 print("beyond the 4,000 that are free:", transitions * 24 * 30 > 4000)
 
 # %% [markdown]
-# The orchestration is never the bill. The machines are: that is stage 3.
+# The orchestration is never the bill. The machines are: that is [stage 3](3_cloud.ipynb).
 
 # %% [markdown]
 # ## Check yourself
@@ -1537,13 +1537,13 @@ print("its loss in production:", round(naive - joins["naive, as production sees 
 # | Product | Owner | Licence | Status | Version | Checked |
 # |---|---|---|---|---|---|
 # | Apache Airflow | Apache Software Foundation | Apache-2.0 | active, release of 2026-09 | 3.3.2 | 2026-11 |
-# | Kubeflow Pipelines SDK | the Kubeflow authors (a CNCF project) | Apache-2.0 | active, release of 2026-10 | kfp 2.17.3 | 2026-11 |
+# | Kubeflow Pipelines SDK | the Kubeflow authors; Kubeflow is a CNCF project, graduated in 2026-07 | Apache-2.0 | active, release of 2026-10 | kfp 2.17.3 | 2026-11 |
 # | AWS Step Functions | Amazon Web Services | proprietary service | active | states language with JSONPath and JSONata | 2026-11 |
-# | moto | its maintainers (Steve Pulec began it) | Apache-2.0 | active, release of 2026-10 | 5.2.5 | 2026-11 |
+# | moto | Steve Pulec, by its metadata; getmoto on GitHub | Apache-2.0 | active, release of 2026-10 | 5.2.5 | 2026-11 |
 # | Azure ML SDK | Microsoft | MIT | active, release of 2026-10 | azure-ai-ml 1.35.2 | 2026-11 |
-# | Feast | the Feast community | Apache-2.0 | active, release of 2026-10 | 0.67.0 | 2026-11 |
-# | Tecton | Databricks (bought in 2025) | proprietary | SDK still released, 2026-09 | SDK 1.2 | 2026-11 |
-# | SageMaker Feature Store | Amazon Web Services | proprietary service | active | API 2017-07-24 | 2026-11 |
+# | Feast | Feast, by its metadata; feast-dev on GitHub | Apache-2.0 | active, release of 2026-10 | 0.67.0 | 2026-11 |
+# | Tecton | Tecton, Inc., by its SDK's licence | proprietary, the SDK too | newest final SDK is of 2025-12; ask before you plan with it | SDK 1.2.13 | 2026-11 |
+# | SageMaker Feature Store | Amazon Web Services | proprietary service | active | API 2017-07-24, for records 2020-07-01 | 2026-11 |
 # | Vertex AI Feature Store | Google | proprietary service | active; "Legacy" ends 2027-02-17 | API v1 | 2026-11 |
 
 # %% [markdown]

@@ -1246,7 +1246,7 @@ print(
 # ## In the cloud
 #
 # SageMaker, Vertex AI and Azure ML have managed endpoints with traffic splitting, and drift monitors
-# that run on a schedule; stage 3 builds their definitions. They take the machines off
+# that run on a schedule; [stage 3](3_cloud.ipynb) builds their definitions. They take the machines off
 # you. Which number is watched, where its limit lies and who gets up at night stays yours. Serverless
 # is cheapest at low or jumpy traffic. At steady traffic a container is.
 
@@ -1347,16 +1347,16 @@ print(gate(model, summer, 7))
 #
 # | Product | Owner | Licence | Status | Version | Checked |
 # |---|---|---|---|---|---|
-# | FastAPI | Sebastián Ramírez and contributors | MIT | active | 0.165 on PyPI | 2026-11 |
-# | Prometheus | CNCF project | Apache-2.0 | active | 2.42 in Debian 12; 3 is the current major version | 2026-11 |
-# | prometheus-client | Prometheus project | Apache-2.0 and BSD-2-Clause | active | 0.26 on PyPI | 2026-11 |
-# | Grafana | Grafana Labs | AGPL-3.0 | active | not run here | 2026-11 |
-# | Evidently | Evidently AI | Apache-2.0 | active | 0.7.23 | 2026-11 |
-# | Seldon Core | Seldon Technologies | Business Source License 1.1 | active, Core 2 | client 1.19 on PyPI | 2026-11 |
-# | Kubernetes | CNCF project | Apache-2.0 | active | schemas up to 1.37 here | 2026-11 |
-# | AWS Lambda, runtime client | Amazon | Apache-2.0 | active | 4.2 | 2026-11 |
+# | FastAPI | Sebastián Ramírez and contributors | MIT | active | 0.136 here, 0.165 on PyPI | 2026-11 |
+# | Prometheus | CNCF, graduated project | Apache-2.0 | active | 2.42 in Debian 12; 3.14 of 2026-08 | 2026-11 |
+# | prometheus-client | the Prometheus authors | Apache-2.0 and BSD-2-Clause | active | 0.26 | 2026-11 |
+# | Grafana | Grafana Labs | AGPL-3.0, some libraries Apache-2.0 | active | not run here | 2026-11 |
+# | Evidently | Evidently AI, Inc. | Apache-2.0 | active | 0.7.23 | 2026-11 |
+# | Seldon Core | Seldon Technologies Limited | Business Source License 1.1: production needs a contract, except in non-profit education | newest releases seen: 2025-12 (Core 2), 2026-01 (Core 1) | Core 2: 2.10; Core 1 and its client: 1.19 | 2026-11 |
+# | Kubernetes | CNCF, graduated project | Apache-2.0 | active | schemas up to 1.37 here | 2026-11 |
+# | AWS Lambda, runtime client | Amazon Web Services | Apache-2.0 | active | 4.2 | 2026-11 |
 # | Azure Functions, Python library | Microsoft | MIT | active | 1.26 here; 2 needs Python 3.13 | 2026-11 |
-# | Dask | NumFOCUS project | BSD-3-Clause | active | 2026 releases | 2026-11 |
+# | Dask | its developers, with NumFOCUS | BSD-3-Clause | active | 2026.8 | 2026-11 |
 
 # %% [markdown]
 # ## Further reading
