@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import sys
 from functools import cache
 from importlib import import_module
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 from nbgrader import api
+from xdist.scheduler import LoadScopeScheduling
 
 from autograder import progress
 from autograder.build import master_notebook, release_notebook, solution_notebook
@@ -25,6 +27,28 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 
 # A new gradebook asks a process of alembic's for its newest version, two seconds each time.
 api.get_alembic_version = cache(api.get_alembic_version)
+
+
+class _Groups(LoadScopeScheduling):
+    """Keeps modules with the mark xdist_group on one worker; they share a server.
+
+    xdist's own way, --dist=loadgroup, does nothing with pytest 9.2: it writes the group into an
+    attribute that pytest no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group_of(nodeid.partition("::")[0]) or nodeid
+
+
+@cache
+def _group_of(module: str) -> str:
+    found = re.search(r"mark\.xdist_group\(\"(\w+)\"\)", (ROOT / module).read_text("utf-8"))
+    return found[1] if found else ""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Groups:
+    """Give the tests to the workers, those of a group to the same one."""
+    return _Groups(config, log)
 
 
 def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
