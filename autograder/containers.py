@@ -466,14 +466,26 @@ class Running:
             networks = self.container.attrs["NetworkSettings"]["Networks"]
         return next(iter(networks.values()))["IPAddress"]
 
-    def until_answers(self, port: int, path: str, seconds: float = 15.0) -> Answer:
-        """Ask again until the service says anything; raises RunFailedError if it never does."""
+    def until_answers(
+        self, port: int, path: str, seconds: float = 15.0, instead: int = 0
+    ) -> Answer:
+        """Ask again until the service says anything; raises RunFailedError if it never does.
+
+        ``instead`` is a port on which it may have come up by mistake: waiting then ends.
+        """
         deadline = time.monotonic() + seconds
         while True:
             self.refuse_ended()
             (answer,) = self.ask(port, ("GET", path, None))
             if answer.status:
                 return answer
+            if instead and self.ask(instead, ("GET", path, None))[0].status:
+                # It may listen on both, and this one came a moment later.
+                (answer,) = self.ask(port, ("GET", path, None))
+                if answer.status:
+                    return answer
+                reason = f"nothing answers on port {port}, and the service does on port {instead}"
+                raise RunFailedError(reason, self.log())
             if time.monotonic() > deadline:
                 reason = f"nothing answers on port {port} after {seconds:.0f} s ({answer.body})"
                 raise RunFailedError(reason, self.log())

@@ -94,7 +94,12 @@ def test_reading_that_takes_for_ever_is_stopped(project: Path) -> None:
     assert time.monotonic() - began < 90
 
 
-def test_processes_of_a_task_end_with_it(project: Path) -> None:
+def test_processes_of_a_task_end_with_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Airflow waits for them, a minute at most; that is not what is tested here.
+    ask = client._Service.ask
+    monkeypatch.setattr(
+        client._Service, "ask", lambda self, request: ask(self, {**request, "seconds": 10})
+    )
     _judge(project, _dag("pass"))  # the service is warm, and has its own processes
     before = _beneath()
     body = (
