@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from docker.models.containers import Container
 from docker.models.images import Image
 from docker.utils.build import exclude_paths
 
+from autograder import indexproxy
 from autograder.dockerfile import Dockerfile, DockerfileError
 from autograder.verdict import NotGradedHere
 
@@ -49,6 +51,13 @@ WHEELHOUSE = "mlops-workbook.wheelhouse"
 OWNED_BY = "AUTOGRADER_OWNER"
 
 _SECOND = 1_000_000_000
+# Where a build may go on a machine with a network; more hosts by the variable, with commas between.
+PACKAGE_INDEXES = (
+    *("pypi.org", "files.pythonhosted.org"),
+    *("deb.debian.org", "security.debian.org", "dl-cdn.alpinelinux.org"),
+    *("archive.ubuntu.com", "security.ubuntu.com"),
+)
+MORE_INDEXES = "AUTOGRADER_PACKAGE_INDEXES"
 # Other bases are not pulled for a submission: any image of any size could be named.
 _PULLED = ("python", "debian", "ubuntu", "alpine")
 
@@ -323,6 +332,9 @@ def _archive(
     return packed.getvalue()
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 class _Build:
     """One build by the engine's classic builder, which can be limited and watched."""
 
@@ -343,8 +355,13 @@ class _Build:
             "memory": bound.memory,
             "memswap": bound.memory,
             "ulimits": json.dumps(ulimits),
-            "networkmode": "none" if self.offline else "default",
+            "networkmode": "none" if self.offline else _index_network(self.client).id,
         }
+        if not self.offline:
+            # These few need no ARG, and stay out of the image and its history.
+            address = _made_proxy(self.client)
+            names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+            params["buildargs"] = json.dumps(dict.fromkeys(names, address))
         answer = api.post(
             f"{api.base_url}/v{api.api_version}/build",
             params=params,
@@ -374,7 +391,8 @@ class _Build:
                 news = json.loads(line) if line.strip() else {}
                 if "error" in news or "message" in news:
                     return str(news.get("error") or news["message"]).strip()[:400]
-                self._note(str(news.get("stream", "")).strip())
+                # The builder prints what came on stderr in red.
+                self._note(_COLOUR.sub("", str(news.get("stream", ""))).strip())
                 self.image = news.get("aux", {}).get("ID", self.image)
         except Exception as error:
             return self.stopped or f"the engine ended the build ({type(error).__name__})"
@@ -622,6 +640,43 @@ def _made_network(client: docker.DockerClient) -> Any:
         internal=True,
         labels={OWNER: _owner(), PROCESS: _identity()},
     )
+
+
+def _index_network(client: docker.DockerClient) -> Any:
+    with _making:
+        return _made_index_network(client)
+
+
+@functools.cache
+def _made_index_network(client: docker.DockerClient) -> Any:
+    return client.networks.create(
+        f"mlops-workbook-index-{_identity()}-{secrets.token_hex(4)}",
+        internal=True,
+        labels={OWNER: _owner(), PROCESS: _identity()},
+    )
+
+
+@functools.cache
+def _made_proxy(client: docker.DockerClient) -> str:
+    """Start the container that leads to the package indexes, and return its address."""
+    _see_to_base(client, BASE)
+    network = _index_network(client)
+    more = filter(None, os.environ.get(MORE_INDEXES, "").replace(" ", "").split(","))
+    container = client.containers.run(
+        BASE,
+        [*("python3", "-c", Path(indexproxy.__file__).read_text("utf-8")), *PACKAGE_INDEXES, *more],
+        detach=True,
+        init=True,
+        labels={OWNER: _owner(), PROCESS: _identity()},
+        mem_limit=256 << 20,
+        pids_limit=256,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+    )
+    network.connect(container)
+    container.reload()
+    inside = container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
+    return f"http://{inside}:{indexproxy.PORT}"
 
 
 _ASK = """\

@@ -113,14 +113,45 @@ class Dockerfile:
         return image
 
     def labelled(self, label: str) -> str:
-        """Return the text with one more line after each FROM."""
+        """Return the text for the classic builder, with one more line after each FROM.
+
+        Cache mounts, which only BuildKit knows, become ordinary folders that are emptied again.
+        """
         after = {line.last for line in self.instructions if line.word == "FROM"}
+        lines = list(self.lines)
+        for instruction in self.instructions:
+            if instruction.word == "RUN":
+                _empty_caches(lines, instruction)
         out = []
-        for number, line in enumerate(self.lines):
+        for number, line in enumerate(lines):
             out.append(line)
             if number in after:
                 out.append(label)
         return "\n".join(out) + "\n"
+
+
+_MOUNT = re.compile(r"--mount=(\S+)\s?")
+
+
+def _empty_caches(lines: list[str], instruction: Instruction) -> None:
+    """Rewrite a RUN whose mounts are all caches; others are the builder's to refuse."""
+    flags = instruction.value
+    targets = []
+    while found := _MOUNT.match(flags):
+        options = dict(part.partition("=")[::2] for part in found[1].split(","))
+        target = next((options[n] for n in ("target", "dst", "destination") if n in options), "")
+        if options.get("type") != "cache" or not re.fullmatch(r"/[\w./-]*\w", target):
+            return
+        targets.append(target)
+        flags = flags[found.end() :]
+    if not targets:
+        return
+    for number in range(instruction.first, instruction.last + 1):
+        lines[number] = _MOUNT.sub("", lines[number])
+    # Without a shell there is nothing to empty them with; they then count as what is in the image.
+    if not flags.startswith("["):
+        emptied = " ".join(f"{target}/*" for target in targets)
+        lines[instruction.last] = f"{lines[instruction.last].rstrip()} && rm -rf {emptied}"
 
 
 __all__ = ["Dockerfile", "DockerfileError", "Instruction"]

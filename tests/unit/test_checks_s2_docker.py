@@ -88,7 +88,7 @@ def test_a_build_that_takes_the_memory_is_ended(tmp_path: Path, clean: None) -> 
         ("ADD http://example.org/x /x\n", "downloads nothing"),
         ("COPY --from=evil.example.org/miner:1 / /\n", "has no image"),
         ("FROM someone/else\n", "has no image"),
-        ("RUN --mount=type=cache,target=/x true\n", "BuildKit"),
+        ("RUN --mount=type=bind,source=app,target=/x true\n", "BuildKit"),
         ("NONSENSE\n", "unknown instruction"),
     ],
 )
@@ -97,6 +97,60 @@ def test_what_is_not_built_says_why(
 ) -> None:
     with pytest.raises(BuildFailedError, match=says):
         built(tmp_path, dockerfile)
+
+
+@needs_engine
+def test_a_cache_mount_leaves_nothing_in_the_image(tmp_path: Path, clean: None) -> None:
+    run = (
+        "RUN --mount=type=cache,target=/root/.cache/pip \\\n"
+        "    --mount=type=cache,target=/var/cache/own,sharing=locked \\\n"
+        "    mkdir -p /root/.cache/pip && echo kept > /kept && echo x > /root/.cache/pip/wheel\n"
+    )
+    image = built(tmp_path, run + "COPY Dockerfile /own\n")
+    files = {name for layer in containers.layers_of(image) for name in layer.files}
+    assert "kept" in files and "own" in files
+    assert not [name for name in files if name.endswith("pip/wheel")]
+
+
+@needs_engine
+def test_a_build_reaches_package_indexes_and_nothing_else(
+    tmp_path: Path, clean: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here two servers of ours stand for an index and for the rest of the world."""
+    client = containers.engine()
+    labels = {containers.OWNER: containers._owner(), containers.PROCESS: containers._identity()}
+    command = ["python3", "-m", "http.server", "80"]
+    servers = [
+        client.containers.run(containers.BASE, command, detach=True, labels=labels)
+        for _ in range(2)
+    ]
+    try:
+        for server in servers:
+            server.reload()
+        index, other = (s.attrs["NetworkSettings"]["IPAddress"] for s in servers)
+        monkeypatch.setenv(containers.MORE_INDEXES, index)
+        monkeypatch.setattr(containers, "_brings_packages", lambda client, name: False)
+        containers._made_proxy.cache_clear()
+
+        def ask(address: str, how: str = "") -> str:
+            code = (
+                "import time, urllib.request as r; time.sleep(1); "
+                f"{how}print(r.urlopen('http://{address}/', timeout=5).status)"
+            )
+            return f'RUN python3 -c "{code}"\n'
+
+        assert built(tmp_path, ask(index))
+        with pytest.raises(BuildFailedError) as caught:
+            built(tmp_path, ask(other))
+        assert "403" in caught.value.said and "package indexes only" in caught.value.said
+        around = "r.install_opener(r.build_opener(r.ProxyHandler({}))); "
+        with pytest.raises(BuildFailedError) as caught:
+            built(tmp_path, ask(index, around))
+        assert "URLError" in caught.value.said
+    finally:
+        containers._made_proxy.cache_clear()
+        for server in servers:
+            server.remove(force=True)
 
 
 @needs_engine
