@@ -204,6 +204,27 @@ def _docker() -> tuple[State, str]:
     return State.GOOD, text.splitlines()[0]
 
 
+_IMAGES = ("python:3.11-slim-bookworm", "registry:2")
+
+
+def _images() -> tuple[State, str]:
+    """Ask the engine for the two images that lab s2_docker stands on."""
+    if _docker()[0] is not State.GOOD:
+        return State.MISSING, "no engine to ask"
+    missing = [
+        name for name in _IMAGES if command_output(["docker", "image", "inspect", name])[0] != 0
+    ]
+    if missing:
+        return State.MISSING, f"no {', '.join(missing)}"
+    return State.GOOD, ", ".join(_IMAGES)
+
+
+def _hadolint() -> tuple[State, str]:
+    """Look beside Python first: a package of the environment brings it on Linux."""
+    own = Path(sys.executable).parent / "hadolint"
+    return _by_command(str(own) if own.exists() else "hadolint", "--version")()
+
+
 def _browser() -> tuple[State, str]:
     try:
         webbrowser.get()
@@ -333,6 +354,25 @@ TOOLS = (
             System.WSL: "sudo service docker start, or start Docker Desktop",
             System.MACOS: "colima start, or start Docker Desktop",
         },
+    ),
+    Tool(
+        "Images of s2_docker",
+        "what its images stand on, and the registry it pushes to",
+        "all of it where the engine reaches Docker's registry: it then gets them by itself",
+        _images,
+        dict.fromkeys(System, f"docker pull {_IMAGES[0]} && docker pull {_IMAGES[1]}")
+        | {
+            System.DEBIAN: f"docker pull {_IMAGES[0]} && docker pull {_IMAGES[1]}; where Docker's "
+            "registry is out of reach, as root: .ci/docker/engine up makes both from packages",
+            System.BINDER: "Binder has no engine for them",
+        },
+    ),
+    Tool(
+        "hadolint",
+        "task 10 of s2_docker",
+        "every other task; this one is then graded when you hand in",
+        _hadolint,
+        _ENVIRONMENT | {System.MACOS: "brew install hadolint"},
     ),
     Tool(
         "Java",
