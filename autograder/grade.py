@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -38,7 +39,7 @@ from autograder.execute import Budget
 from autograder.gradebook import untouched_answers
 from autograder.paths import Course, UserError
 from autograder.pool import default_jobs, workers
-from autograder.results import SubmissionResult
+from autograder.results import Status, SubmissionResult
 from autograder.source import write_notebook
 from autograder.staging import MAX_BYTES, MAX_DEPTH, defuse, remove_tree, walk
 
@@ -305,7 +306,14 @@ class _Run:
         if not placed.exists() or not str(state.get("fingerprint")).startswith(self.lab_print):
             return None
         same = state["fingerprint"] == f"{self.lab_print}-{fingerprint(folder)}"
-        return result if same else None
+        return result if same and not self._can_grade_more(result) else None
+
+    def _can_grade_more(self, result: SubmissionResult) -> bool:
+        """Tell whether a tool that was missing then, such as a Docker engine, is here now."""
+        if all(check.status is not Status.NOT_GRADED for check in result.checks):
+            return False
+        lacks = getattr(importlib.import_module(f"autograder.checks.{self.lab}"), "lacks", None)
+        return lacks is not None and not lacks()
 
     def _finish(self, student: str, folder: Path, done: Done, total: int) -> None:
         """Put one submission's outcome in place: files, gradebook, state file — in this order."""
@@ -399,9 +407,13 @@ def fingerprint_of_lab(lab: str, master: NotebookNode) -> str:
     digest = hashlib.sha256(f"{ENGINE} {version('nbgrader')}".encode())
     digest.update(nbformat.writes(master).encode())
     own = [*here.glob(f"checks/*{lab}*"), *here.glob(f"starts/*{lab}*")]
+    # Start states may be whole folders.
+    own += [path for folder in own if folder.is_dir() for path in folder.rglob("*")]
     shared = [p for p in here.glob("*.py") if p.stem not in _NO_SCORES]
-    for path in sorted([*own, *shared]):
-        digest.update(path.read_bytes() if path.is_file() else b"")
+    shared += here.glob("flow/*.py")
+    for path in sorted({*own, *shared}):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(here)} ".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

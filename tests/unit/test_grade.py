@@ -24,7 +24,7 @@ from autograder.answers import Answer, hand_in
 from autograder.checks import checks_of
 from autograder.execute import Budget
 from autograder.feedback import write_feedback
-from autograder.grade import Batch, grade_lab
+from autograder.grade import Batch, fingerprint_of_lab, grade_lab
 from autograder.paths import Course, UserError
 from autograder.results import Status
 from autograder.source import write_notebook
@@ -107,6 +107,33 @@ def test_an_upgraded_check_regrades_what_is_stale(
     _grade(klass)
     monkeypatch.setattr("autograder.grade.ENGINE", "next")
     assert _grade(klass).reused == 0
+
+
+def test_what_a_missing_tool_left_is_graded_when_the_tool_is_there(
+    klass: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _grade(klass)
+    (file,) = [f for f in (klass.root / ".grading").rglob("*.json") if '"bob"' in f.read_text()]
+    state = json.loads(file.read_text())
+    state["result"]["checks"][0]["status"] = Status.NOT_GRADED.value
+    file.write_text(json.dumps(state))
+    monkeypatch.setattr(f"autograder.checks.{LAB}.lacks", lambda: "an engine", raising=False)
+    assert _grade(klass).reused == 2
+    monkeypatch.setattr(f"autograder.checks.{LAB}.lacks", lambda: "", raising=False)
+    assert _grade(klass).reused == 1
+
+
+def test_a_changed_file_of_a_start_state_makes_a_lab_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "autograder"
+    shutil.copytree(ROOT / "autograder", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr("autograder.grade.__file__", str(copy / "grade.py"))
+    master = notebooks(LAB)[2]
+    before = fingerprint_of_lab("s2_docker", master)
+    inside = next(path for path in (copy / "starts" / "_s2_docker").rglob("*") if path.is_file())
+    inside.write_bytes(inside.read_bytes() + b"\n")
+    assert fingerprint_of_lab("s2_docker", master) != before
 
 
 def test_twenty_regrades_give_the_same_scores(klass: Course, handed_in: Path) -> None:
