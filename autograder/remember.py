@@ -29,9 +29,10 @@ def remembered(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def call(task: Path, *args: Any, **kwargs: Any) -> None:
         place = os.environ.get(MEMORY)
-        if not place:
+        if not place or leads_out(task):
             return function(task, *args, **kwargs)
-        path = Path(place) / f"{function.__name__}-{fingerprint(task, args, kwargs)}.json"
+        name = f"{function.__module__}.{function.__name__}"
+        path = Path(place) / f"{name}-{fingerprint(task, args, kwargs)}.json"
         if path.exists():
             if failed := json.loads(path.read_text("utf-8")):
                 raise CheckFailed(**failed)
@@ -58,6 +59,21 @@ def fingerprint(task: Path, *arguments: Any) -> str:
     return found.hexdigest()
 
 
+def leads_out(task: Path) -> bool:
+    """Tell whether a folder has links out of it: what they lead to is not in its fingerprint."""
+    inside = task.resolve()
+    for root, folders, files in os.walk(task):
+        for name in (*folders, *files):
+            path = Path(root) / name
+            try:
+                if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                    return True
+            except (OSError, RuntimeError):
+                # A link in a circle.
+                return True
+    return False
+
+
 def _entries(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     """Yield all that is in a folder: path, kind with rights, content; links are not followed."""
     for root, folders, files in os.walk(folder):
@@ -73,4 +89,4 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, bytes]]:
             yield str(path.relative_to(folder)), oct(mode), content
 
 
-__all__ = ["MEMORY", "fingerprint", "remembered"]
+__all__ = ["MEMORY", "fingerprint", "leads_out", "remembered"]

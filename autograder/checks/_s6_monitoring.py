@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import mmap
+import os
 import re
 import tempfile
 import time
@@ -58,7 +59,8 @@ class _Memory:
         entry = json.dumps([key, made]).encode()
         end = self.read + 4 + len(entry)
         if end + 4 < len(self.block):
-            self.block[self.read + 4 : end] = entry
+            # A judge that was ended while it wrote may have left the beginning of a longer one.
+            self.block[self.read + 4 : end + 4] = entry + bytes(4)
             # The length comes last: half an entry is none.
             self.block[self.read : self.read + 4] = len(entry).to_bytes(4, "big")
 
@@ -88,14 +90,24 @@ def observed(kind: str, folder: Path, make: Callable[[], Seen], *given: Any) -> 
 
 
 def fingerprint(folder: Path) -> str:
-    """Return a hash of the names and contents of a folder's files."""
+    """Return a hash of the names and contents of the files that `monitoring.copy_without` copies.
+
+    All of each content counts, be it ever so long: what is left out of the key could be exchanged.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if "__pycache__" in path.parts or not path.is_file() or path.is_symlink():
+        inside = path.relative_to(folder)
+        if "__pycache__" in inside.parts or path.is_symlink() or not path.exists():
             continue
-        content = path.read_bytes() if path.stat().st_size <= _LARGEST else b"large"
-        name = str(path.relative_to(folder)).encode("utf-8", "replace")
-        digest.update(b"%d %s %d " % (len(name), name, len(content)) + content)
+        kind, content = b"other", b""
+        if path.is_dir():
+            kind = b"folder"
+        elif path.is_file():
+            kind = b"file"
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").digest()
+        name = os.fsencode(inside)
+        digest.update(b"%d %s %s %d " % (len(name), name, kind, len(content)) + content)
     return digest.hexdigest()
 
 

@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from autograder import forkserver
+from autograder.staging import remove_tree
 
 WORK = "AUTOGRADER_FLOW_FOLDER"
 _MEMORY = 3 << 30
 _LIMITS = {"memory": _MEMORY, "file_size": 64 << 20, "open_files": 512, "processes": 150, "core": 0}
 _KEPT = 400
+# What leads to the grader: its requests, and our answers.
+_private: list[int] = []
 _SETTINGS = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
@@ -47,20 +50,27 @@ def main() -> None:
     for descriptor in (0, 1):
         os.dup2(null, descriptor)
     forkserver._prctl(forkserver._PR_SET_DUMPABLE, 0)
+    _private.extend((requests.fileno(), answers.fileno()))
     folder = Path(os.environ[WORK])
     template = warm_up(folder)
+    home = _contents(folder / "home")
     known: dict[str, str] = {}
     for line in requests:
         request = json.loads(line)
         number = request.pop("number")
+        dirty = False
         key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
         if key not in known:
             reply = _answer(folder, request, template)
+            dirty = True
             while len(known) >= _KEPT:
                 del known[next(iter(known))]
             known[key] = reply
         answers.write(f'{{"number": {number}, "answer": {known[key]}}}\n')
         answers.flush()
+        if dirty:
+            # What cannot be removed ends this process, and all that lies in its memory with it.
+            _clear(folder, home)
 
 
 def warm_up(folder: Path) -> bytes:
@@ -115,7 +125,6 @@ def _answer(folder: Path, request: dict[str, Any], template: bytes) -> str:
     data, in_time = _read_all(read, float(request.get("seconds", 60)))
     os.close(read)
     _end_all(pid)
-    shutil.rmtree(folder / "run", ignore_errors=True)
     if not in_time:
         return json.dumps({"trouble": "the runs took too long and were stopped"})
     return data.decode().strip() or json.dumps({"trouble": "the process that ran them was ended"})
@@ -159,7 +168,59 @@ def _end_all(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _clear(folder: Path, home: dict[str, bytes]) -> None:
+    """Leave nothing of what a run wrote: Airflow's home is laid out anew, all else removed.
+
+    Airflow looks into its home for settings and plugins, Python and its libraries into the user's.
+    """
+    places = [folder]
+    if os.environ.get("AUTOGRADER_CONFINED"):
+        # These two are the sandbox's own.
+        mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        places = [
+            place
+            for place in (*Path("/tmp").iterdir(), *Path("/dev/shm").iterdir())
+            if not any(f"{mount}/".startswith(f"{place}/") for mount in mounts)
+        ]
+    for place in places:
+        if place.is_dir() and not place.is_symlink():
+            remove_tree(place)
+        else:
+            place.unlink()
+    Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
+    (folder / "home").mkdir(parents=True)
+    for name, content in home.items():
+        target = folder / "home" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _keep_private(write: int) -> None:
+    """Close what leads to the grader: in this process all but its answer, in its forks that, too.
+
+    A learner's code runs in forks only.  With one of these it could answer in the grader's place.
+    """
+    for descriptor in _private:
+        os.close(descriptor)
+    open_ = [write]
+
+    def close() -> None:
+        while open_:
+            os.close(open_.pop())
+
+    os.register_at_fork(after_in_child=close)
+
+
 def _serve(folder: Path, request: dict[str, Any], template: bytes, write: int) -> None:
+    _keep_private(write)
     forkserver._limit(_LIMITS)
     forkserver._prctl(forkserver._PR_SET_PDEATHSIG, signal.SIGKILL)
     os.dup2(1, 2)

@@ -152,9 +152,9 @@ def hand_in(attack: Attack, course: Course, student: str = "eve") -> Path:
     return path
 
 
-def aimed(text: str, course: Course) -> str:
+def aimed(text: str, course: Course, lab: str = LAB) -> str:
     """Put the course's real path into an attack: its author knows where to aim."""
-    return text.replace("@COURSE@", str(course.root)).replace("@LAB@", LAB)
+    return text.replace("@COURSE@", str(course.root)).replace("@LAB@", lab)
 
 
 def ours(attack: Attack, root: Path) -> Outcome:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.execute import Budget
+from autograder.starts.s4_mlflow import tracking
 
 NORMAL = Budget(cell=20, notebook=60, check=60)
 SHORT = Budget(cell=5, notebook=15, check=30, processes=80)
@@ -36,6 +39,10 @@ FORGED = "forged notebooks"
 SPY = "reading what is hidden"
 INJECT = "injection into pages"
 NETWORK = "network"
+MLFLOW = "MLflow's stores, models and projects"
+DVC = "DVC's settings and stages"
+AIRFLOW = "Airflow's settings and DAGs"
+PROMETHEUS = "Prometheus' settings"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,12 @@ class Attack:
     plain: bool = True
     in_class: bool = False
     student: str = "eve"
+    # Another lab, the task whose checks stay, what the evidence is worth without the attack, and
+    # how Zoe, who is graded next, has done the task.
+    lab: str = "s2_git"
+    task: int = 0
+    worth: float = 0
+    zoe: Callable[[Path], None] | None = None
 
 
 ATTACKS: list[Attack] = []
@@ -1499,4 +1512,420 @@ print("open:", open_ports)
 """,
     says=r"open: \[\]",
     plain=False,
+)
+
+# The other labs: hostile configuration, models and pipelines in the evidence
+
+# What a program tries that a check may have to run: write outside, read Ada's, end its parents.
+_REACH = """
+import os, signal
+for _attempt in (
+    lambda: open("@COURSE@/owned", "w").write("x"),
+    lambda: open("@COURSE@/submitted/zoe/owned", "w").write("x"),
+    lambda: print(open("@COURSE@/submitted/ada/@LAB@/secret.txt").read()),
+):
+    try:
+        _attempt()
+    except OSError:
+        pass
+"""
+_KILL = """
+for _pid in (os.getppid(), 1, 2, 3):
+    try:
+        os.kill(_pid, signal.SIGKILL)
+    except OSError:
+        pass
+os.kill(-1, signal.SIGKILL)
+"""
+_STARTUP = (
+    "sitecustomize.py",
+    "usercustomize.py",
+    "mlflow.py",
+    "dvc.py",
+    "airflow.py",
+    "yaml.py",
+    "sqlite3.py",
+    "pandas.py",
+)
+
+
+class _Reaches:
+    """Pickled, a program that runs when it is loaded."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (exec, (self.code,))
+
+
+def _sql(folder: Path, *statements: str) -> None:
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        for statement in statements:
+            database.execute(statement)
+    database.close()
+
+
+def _at(text: str, course: Path, lab: str) -> str:
+    return text.replace("@COURSE@", str(course)).replace("@LAB@", lab)
+
+
+def _model(folder: Path, files: dict[str, bytes]) -> None:
+    """Register a model of hostile files as MLflow would have logged it."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with tracking(folder) as store:
+        store.experiment()
+        run = store.run("x", metrics={"valid_auc": 0.69})
+        made = store.model(run)
+        store.version(run, made)
+        store.alias("champion", 1)
+    place = folder / "artifacts" / "1" / "models" / made / "artifacts"
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+
+
+_MLMODEL = b"""flavors:
+  python_function:
+    cloudpickle_version: 3.0.0
+    loader_module: mlflow.pyfunc.model
+    python_model: python_model.pkl
+    env: {virtualenv: python_env.yaml}
+"""
+
+
+@attack(
+    "mlflow_model_unpickled",
+    MLFLOW,
+    "a registered model's pickle writes outside and ends its parents when it is loaded",
+    plain=False,
+    lab="s4_mlflow",
+    task=5,
+    says="NoneType|ended the process",
+)
+def _mlflow_pickle(folder: Path, course: Path) -> None:
+    code = _at(_REACH + _KILL, course, "s4_mlflow")
+    files = {"MLmodel": _MLMODEL, "python_model.pkl": pickle.dumps(_Reaches(code))}
+    _model(folder / "work/5-model", files)
+
+
+@attack(
+    "mlflow_model_imports",
+    MLFLOW,
+    "a model's code, and modules beside it named like libraries, write outside and read Ada's work",
+    plain=False,
+    lab="s4_mlflow",
+    task=9,
+    worth=1,
+    says="in another folder",
+)
+def _mlflow_code(folder: Path, course: Path) -> None:
+    code = _at(_REACH, course, "s4_mlflow")
+    task = folder / "work/9-serve"
+    _model(task, {name: code.encode() for name in ("model.py", *_STARTUP)})
+    (task / "answers.json").write_text('{"predictions": [0.5]}')
+    for place in (folder, task):
+        for name in _STARTUP:
+            (place / name).write_text(code)
+
+
+@attack(
+    "mlflow_artifacts_elsewhere",
+    MLFLOW,
+    "mlflow.db says that runs, models and versions lie in Ada's submission, in /etc, in a link",
+    plain=False,
+    lab="s4_mlflow",
+    task=5,
+    says="symbolic link is not graded",
+)
+def _mlflow_elsewhere(folder: Path, course: Path) -> None:
+    theirs = course / "submitted/ada/s4_mlflow/work/5-model"
+    _model(theirs, {})
+    _model(folder / "work/5-model", {})
+    shutil.rmtree(folder / "work/5-model/artifacts")
+    (folder / "work/5-model/artifacts").symlink_to(theirs / "artifacts")
+    there = f"file://{theirs}/artifacts"
+    _sql(
+        folder / "work/5-model",
+        f"UPDATE experiments SET artifact_location = '{there}/1'",
+        f"UPDATE runs SET artifact_uri = '{there}/1/' || run_uuid || '/artifacts'",
+        f"UPDATE logged_models SET artifact_location = replace(artifact_location, "
+        f"'mlflow-artifacts:', '{there}')",
+        f"UPDATE model_versions SET source = '{there}', storage_location = 'file:///etc'",
+    )
+
+
+@attack(
+    "mlflow_database_without_end",
+    MLFLOW,
+    "mlflow.db holds a view whose rows never end, triggers, and a value that is computed",
+    plain=False,
+    lab="s4_mlflow",
+    task=2,
+    says="cannot be read",
+)
+def _mlflow_view(folder: Path, course: Path) -> None:
+    _sql(
+        folder / "work/2-story",
+        "ALTER TABLE runs RENAME TO real_runs",
+        "CREATE VIEW runs AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i AS run_uuid, i AS name, 'FINISHED' AS status, 1 AS experiment_id, "
+        "1 AS start_time, 1 AS end_time, '' AS artifact_uri, 'active' AS lifecycle_stage FROM n",
+        "CREATE TRIGGER late INSERT ON metrics BEGIN DELETE FROM metrics; END",
+    )
+
+
+@attack(
+    "mlflow_project_runs",
+    MLFLOW,
+    "MLproject's command and its script write outside, read Ada's work and end their parents",
+    plain=False,
+    lab="s4_mlflow",
+    task=8,
+    says="project again|run again",
+)
+def _mlflow_project(folder: Path, course: Path) -> None:
+    task = folder / "work/8-project"
+    (task / "project").mkdir(exist_ok=True)
+    reach = _at(_REACH + _KILL, course, "s4_mlflow")
+    command = _at("sh -c 'touch @COURSE@/owned; python train.py'", course, "s4_mlflow")
+    main = f'name: x\nentry_points:\n  main:\n    command: "{command}"\n'
+    for name, text in {"MLproject": main, **dict.fromkeys(("train.py", *_STARTUP), reach)}.items():
+        (task / "project" / name).write_text(text)
+    run = "a" * 32
+    _sql(
+        task,
+        "INSERT INTO runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, "
+        f"artifact_uri, experiment_id) VALUES ('{run}', 'x', 'FINISHED', 1, 2, 'active', '', 1)",
+        f"INSERT INTO tags VALUES ('mlflow.project.entryPoint', 'main', '{run}')",
+        f"INSERT INTO params (key, value, run_uuid) VALUES ('a', '$(id)', '{run}')",
+        "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
+        f"VALUES ('valid_auc', 0.67, 1, 0, 0, '{run}')",
+    )
+
+
+def _commit(repo: Path) -> None:
+    """Commit all of a repository, whatever hooks and filters it has."""
+    who = ("-c", "user.name=eve", "-c", "user.email=eve@example.org")
+    for command in (("add", "-A"), (*who, "commit", "-q", "-m", "x", "--no-verify")):
+        subprocess.run(["git", *command], cwd=repo, check=True, capture_output=True)
+
+
+@attack(
+    "dvc_config_runs",
+    DVC,
+    ".dvc/config and config.local: plugins, commands, a cache in Ada's folder; hooks and filters",
+    plain=False,
+    lab="s4_dvc",
+    task=9,
+    says="month to judge on is 4",
+)
+def _dvc_config(folder: Path, course: Path) -> None:
+    repo = folder / "work/9-fresh/flight-delays"
+    run = _at(_RUN, course, "s4_dvc")
+    theirs = course / "submitted/ada/s4_dvc/work/9-fresh"
+    config = (
+        f"[hydra]\n    enabled = true\n    plugins_path = {repo}/plugins\n"
+        f"[core]\n    remote = storage\n[cache]\n    dir = {theirs}/flight-delays/.dvc/cache\n"
+        f"['remote \"storage\"']\n    url = {theirs}/storage\n    ask_password = true\n"
+        f"    keyfile = $({run})\n    custom_auth_header = `{run}`\n"
+    )
+    (repo / "plugins").mkdir()
+    code = _at(_REACH, course, "s4_dvc")
+    for name in ("evil.py", *_STARTUP):
+        (repo / "plugins" / name).write_text(code)
+        (repo / name).write_text(code)
+    (repo / ".dvc/config").write_text(config)
+    (repo / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    _commit(repo)
+    (repo / ".dvc/config.local").write_text(config)
+    for name in ("post-checkout", "post-index-change", "reference-transaction", "pre-push"):
+        hook = repo / ".git/hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\n{run}\n")
+        hook.chmod(0o755)
+    with (repo / ".git/config").open("a") as file:
+        file.write(f'[core]\n\tfsmonitor = "{run}"\n[filter "evil"]\n\tsmudge = "{run}"\n')
+
+
+@attack(
+    "dvc_stage_runs",
+    DVC,
+    "a stage's command writes outside and reads Ada's work",
+    plain=False,
+    lab="s4_dvc",
+    task=9,
+    worth=1,
+    says="cannot touch",
+)
+def _dvc_stage(folder: Path, course: Path) -> None:
+    repo = folder / "work/9-fresh/flight-delays"
+    reach = _at(
+        "touch @COURSE@/owned; cat @COURSE@/submitted/ada/@LAB@/secret.txt | tee metrics.json >&2; ",
+        course,
+        "s4_dvc",
+    )
+    for name in ("dvc.yaml", "dvc.lock"):
+        text = (repo / name).read_text()
+        (repo / name).write_text(text.replace("cmd: python src/", f"cmd: {reach}python src/"))
+    # As if May had been judged: what the checks then have to run is the stage.
+    for place in (repo, folder / "work/9-fresh/stranger"):
+        for path in (place / "params.yaml", place / "dvc.lock"):
+            if path.exists():
+                path.write_text(path.read_text().replace("test: 4", "test: 5"))
+    _commit(repo)
+
+
+@attack(
+    "dvc_cache_is_a_link",
+    DVC,
+    "the cache and the remote are links to Ada's, where all that is missing lies",
+    plain=False,
+    lab="s4_dvc",
+    task=3,
+    says="symbolic link is not graded",
+)
+def _dvc_links(folder: Path, course: Path) -> None:
+    theirs = course / "submitted/ada/s4_dvc/work/3-remote"
+    for place in ("flight-delays/.dvc/cache", "storage"):
+        mine = folder / "work/3-remote" / place
+        shutil.rmtree(mine, ignore_errors=True)
+        mine.symlink_to(theirs / place)
+
+
+def _zoes_dag(folder: Path) -> None:
+    """Do task 1 of the Airflow lab: what was done while the file is read becomes a task."""
+    path = folder / "work/1-import/dags/flight_delays.py"
+    text = path.read_text()
+    for old, new in (
+        ('TARGET = lake() / "raw" / f"{MONTH}.json"\n', ""),
+        ("product.write_json(TARGET, fetch(MONTH))\n", ""),
+        (
+            "        return MONTH\n",
+            '        product.write_json(lake() / "raw" / f"{MONTH}.json", fetch(MONTH))\n'
+            "        return MONTH\n",
+        ),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def _dag(name: str, tries: str, code: str, **rest: object) -> None:
+    """Add an attack whose code runs when task 1's DAG is read, before what stands there."""
+
+    @attack(
+        name,
+        AIRFLOW,
+        tries,
+        plain=False,
+        lab="s5_airflow",
+        task=1,
+        zoe=_zoes_dag,
+        **rest,
+    )
+    def _prepare(folder: Path, course: Path) -> None:
+        path = folder / "work/1-import/dags/flight_delays.py"
+        path.write_text(_at(code, course, "s5_airflow") + path.read_text())
+
+
+_SETTINGS_OF_AIRFLOW = """[core]
+plugins_folder = /tmp/flow/run/project/dags/plugins
+lazy_load_plugins = False
+[database]
+sql_alchemy_conn = sqlite:////@COURSE@/gradebook.db
+[logging]
+logging_config_class = airflow_local_settings.LOGGING
+"""
+
+
+@attack(
+    "airflow_settings_brought_along",
+    AIRFLOW,
+    "airflow.cfg, airflow_local_settings.py, plugins/ and modules named like libraries beside DAGs",
+    plain=False,
+    lab="s5_airflow",
+    task=1,
+    zoe=_zoes_dag,
+)
+def _airflow_settings(folder: Path, course: Path) -> None:
+    reach = _at(_REACH, course, "s5_airflow")
+    for place in (folder, folder / "work/1-import", folder / "work/1-import/dags"):
+        for name in ("airflow.cfg", "config/airflow.cfg"):
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_text(_at(_SETTINGS_OF_AIRFLOW, course, "s5_airflow"))
+        for name in ("airflow_local_settings.py", "plugins/evil.py", *_STARTUP):
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_text(reach)
+
+
+_dag(
+    "airflow_dag_ends_all",
+    "a DAG that is read writes outside and ends every process it can see",
+    _REACH + _KILL,
+)
+_dag(
+    "airflow_dag_answers_itself",
+    "a DAG that is read writes a report of its own into every pipe that it finds",
+    """
+import json, os, sys
+report = {"parse": {"seconds": 0, "calls": 0, "killed": [], "errors": {}, "files": [],
+                    "dags": {"flight_delays": {}}},
+          "steps": [{"runs": [], "files": {}, "calls": []}], "trouble": "", "calls": []}
+frame, number = sys._getframe(), None
+while frame:
+    number, frame = frame.f_locals.get("number", number), frame.f_back
+for name in os.listdir("/proc/self/fd"):
+    try:
+        if os.readlink(f"/proc/self/fd/{name}").startswith("pipe"):
+            os.write(int(name), json.dumps(report).encode() + b"\\n")
+            os.write(int(name), json.dumps({"number": number, "answer": report}).encode() + b"\\n")
+    except OSError:
+        pass
+""",
+)
+_dag(
+    "airflow_dag_leaves_things",
+    "a DAG leaves plugins and settings in Airflow's home and a folder that cannot be removed",
+    """
+import os, pathlib
+for name in ("/tmp/flow/home/plugins/x.py", "/tmp/flow/home/config/airflow_local_settings.py",
+             "/tmp/flow/home/airflow.cfg", "/tmp/home/.netrc", "/tmp/flow/run/kept/x",
+             "/dev/shm/x/y", "/tmp/conftest.py"):
+    place = pathlib.Path(name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("raise SystemExit(3)\\n")
+os.chmod("/tmp/flow/run/kept", 0)
+""",
+)
+
+
+def _zoes_scrape(folder: Path) -> None:
+    (folder / "work/4-scrape/prometheus.yml").write_text(
+        "global: {scrape_interval: 5s, evaluation_interval: 5s}\n"
+        "scrape_configs:\n  - job_name: flights\n    static_configs:\n"
+        '      - {targets: ["127.0.0.1:8000"], labels: {env: production}}\n'
+    )
+
+
+attack(
+    "prometheus_reads_elsewhere",
+    PROMETHEUS,
+    "prometheus.yml takes targets, rules, passwords from Ada's folder, /etc, and writes to others",
+    plain=False,
+    lab="s6_monitoring",
+    task=4,
+    zoe=_zoes_scrape,
+    files={
+        "work/4-scrape/prometheus.yml": """global: {scrape_interval: 5s}
+rule_files: ["@COURSE@/submitted/ada/@LAB@/*", "/etc/*", "../../*/*.yml"]
+scrape_config_files: ["@COURSE@/submitted/ada/@LAB@/*.txt", "/etc/*.yml"]
+remote_write: [{url: "http://127.0.0.1:8000/owned"}]
+scrape_configs:
+  - job_name: flights
+    basic_auth: {username: x, password_file: "@COURSE@/submitted/ada/@LAB@/secret.txt"}
+    file_sd_configs: [{files: ["@COURSE@/submitted/ada/@LAB@/*.json", "/etc/*.json"]}]
+    static_configs: [{targets: ["127.0.0.1:1"]}]
+"""
+    },
 )

@@ -11,15 +11,17 @@ import pytest
 from autograder import engine, sandbox
 from autograder.forkserver import NO_LANDLOCK
 from autograder.staging import remove_tree
-from tests.attacks import arena, table
+from tests.attacks import arena, elsewhere, table
 from tests.attacks.attacks import ATTACKS, Attack
+from tests.conftest import lacks
 
 pytestmark = pytest.mark.skipif(
     not sandbox.available(), reason="needs bubblewrap: apt-get install bubblewrap"
 )
 
-ALONE = [a for a in ATTACKS if not a.in_class]
+ALONE = [a for a in ATTACKS if not a.in_class and a.lab == arena.LAB]
 IN_CLASS = [a for a in ATTACKS if a.in_class]
+ELSEWHERE = [a for a in ATTACKS if a.lab != arena.LAB]
 
 
 @pytest.fixture
@@ -49,6 +51,15 @@ def test_in_class(attack: Attack, root: Path, monkeypatch: pytest.MonkeyPatch) -
         assert _inert(page)
 
 
+@pytest.mark.parametrize("attack", ELSEWHERE, ids=_name)
+def test_other_labs(attack: Attack, root: Path) -> None:
+    if missing := lacks(attack.lab):
+        pytest.skip(f"needs {missing}")
+    outcome = elsewhere.ours(attack, root)
+    _gained_nothing(attack, outcome)
+    assert outcome.victims == ({"zoe": 2.0} if attack.zoe else {})
+
+
 ESCAPES = ("kill_everything", "stop_the_parent", "memory_of_the_parent", "leftovers_for_the_next")
 
 
@@ -64,7 +75,7 @@ def test_without_landlock(attack: Attack, root: Path, monkeypatch: pytest.Monkey
 
 
 def _gained_nothing(attack: Attack, outcome: arena.Outcome) -> None:
-    assert outcome.points == 0
+    assert outcome.points == attack.worth
     assert outcome.touched == ()
     assert outcome.leaked == ()
     assert re.search(attack.says, outcome.said), outcome.said[:3000]
