@@ -13,16 +13,11 @@ the folder beside the database, and of other addresses only the part inside the 
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import json
 import math
 import re
-import shutil
 import sqlite3
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,15 +26,13 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from autograder import sqlread
+from autograder.sqlread import MAX_DATABASE
 from autograder.verdict import CheckFailed
 
 STORE = "mlflow.db"
 ARTIFACTS = "artifacts"
-MAX_DATABASE = 200 << 20
-MAX_ROWS = 20_000
-MAX_VALUE = 1 << 20
 MAX_TEXT = 256 << 10
-_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -247,10 +240,8 @@ class Store:
         return {_text(alias): _integer(version) for alias, version in rows}
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        deadline = time.monotonic() + _SECONDS
-        self._database.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
         try:
-            return list(_bounded(self._database.execute(query, values)))
+            return sqlread.rows(self._database, query, *values)
         except (sqlite3.Error, OverflowError) as error:
             raise _unreadable(self.name, self.task.name, str(error)) from error
 
@@ -358,16 +349,6 @@ def shown(text: str, limit: int = 60) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
-def _bounded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Yield rows as far as they go into memory; what a schema computes can be without end."""
-    size = 0
-    for row in itertools.islice(rows, MAX_ROWS):
-        size += sum(len(value) for value in row if isinstance(value, str | bytes))
-        if size > MAX_DATABASE:
-            raise sqlite3.DataError("its values are too large")
-        yield row
-
-
 def _load(path: Path, name: str, task: str) -> sqlite3.Connection:
     """Read a database into memory from a copy, so that nobody's lock or writing is in the way."""
     if path.is_symlink() or not path.is_file():
@@ -379,25 +360,10 @@ def _load(path: Path, name: str, task: str) -> sqlite3.Connection:
         )
     if path.stat().st_size > MAX_DATABASE:
         raise _unreadable(name, task, f"more than {MAX_DATABASE >> 20} MB")
-    memory = sqlite3.connect(":memory:")
-    with tempfile.TemporaryDirectory(prefix="store-") as scratch:
-        copy = Path(scratch) / STORE
-        # What a server has not yet written into the database lies beside it.
-        for suffix in ("", "-wal", "-journal"):
-            beside = path.with_name(path.name + suffix)
-            if beside.is_file() and not beside.is_symlink():
-                with contextlib.suppress(OSError):
-                    shutil.copyfile(beside, copy.with_name(copy.name + suffix))
-        try:
-            with contextlib.closing(sqlite3.connect(copy)) as source:
-                source.backup(memory)
-        except sqlite3.Error as error:
-            raise _unreadable(name, task, str(error)) from error
-    memory.text_factory = lambda raw: raw[:MAX_VALUE].decode("utf-8", "replace")
-    memory.execute("PRAGMA trusted_schema = OFF")
-    memory.execute("PRAGMA query_only = ON")
-    memory.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4 * MAX_VALUE)
-    return memory
+    try:
+        return sqlread.snapshot(path)
+    except sqlite3.Error as error:
+        raise _unreadable(name, task, str(error)) from error
 
 
 def _unreadable(name: str, task: str, reason: str) -> CheckFailed:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder import sqlread
 from autograder.checks import CheckFailed, NotGradedHere
 from autograder.flow import client
 from autograder.flow.source import Behaviour, rows_of
@@ -14,6 +17,9 @@ from autograder.flow.source import Behaviour, rows_of
 DAG = "flight_delays"
 FILE = "dags/flight_delays.py"
 TOKEN = "fl-0d4b6f1ac37e9258"
+RECORD = "airflow/airflow.db"
+MAX_RECORD = 50 << 20
+MAX_FILE = 1 << 20
 
 
 class Report:
@@ -185,3 +191,98 @@ def same_rows(found: Any, wanted: list[dict[str, Any]]) -> bool:
 def share(rows: list[dict[str, Any]]) -> float:
     """Share of late flights, as the pipeline's own helper rounds it."""
     return round(sum(r["late"] for r in rows) / len(rows), 4)
+
+
+# What a real Airflow left: its metadata database, and the lake
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run as the metadata database has it; ``backfill`` is the backfill that asked for it."""
+
+    month: str
+    kind: str
+    state: str
+    backfill: int | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """The runs of the DAG, and the stretches that backfills were asked for: first and last day."""
+
+    runs: tuple[Run, ...]
+    backfills: tuple[tuple[str, str], ...]
+
+
+def record(task: Path) -> Record:
+    """Read the metadata database of a task's Airflow; raises CheckFailed if none can be read."""
+    path, name = task / RECORD, f"work/{task.name}/{RECORD}"
+    if path.is_symlink() or not path.is_file():
+        raise CheckFailed(
+            looked=f"work/{task.name}",
+            found=f"no {RECORD}: Airflow has not run here",
+            expected="Airflow's metadata database, with the runs of a backfill",
+            hint=f'start("work/{task.name}") starts Airflow on this folder and tells its address.',
+        )
+    try:
+        if path.stat().st_size > MAX_RECORD:
+            raise sqlite3.DataError(f"more than {MAX_RECORD >> 20} MB")
+        database = sqlread.snapshot(path)
+        runs = sqlread.rows(
+            database,
+            "SELECT r.data_interval_start, r.run_type, r.state, b.id FROM dag_run r "
+            "LEFT JOIN backfill b ON b.id = r.backfill_id AND b.dag_id = r.dag_id "
+            "WHERE r.dag_id = ? ORDER BY r.data_interval_start, r.id",
+            DAG,
+        )
+        asked = sqlread.rows(
+            database, "SELECT from_date, to_date FROM backfill WHERE dag_id = ? ORDER BY id", DAG
+        )
+    except (sqlite3.Error, OverflowError, OSError) as error:
+        raise CheckFailed(
+            looked=name,
+            found=f"a database that cannot be read: {printable(str(error), 120)}",
+            expected="the SQLite database that Airflow writes",
+            hint=f'lab.restart("{task.name}") lays the start state out anew and keeps this one '
+            "beside it.",
+        ) from error
+    return Record(
+        tuple(Run(_month(m), printable(k), printable(s), b) for m, k, s, b in runs),
+        tuple((printable(a, 10), printable(b, 10)) for a, b in asked),
+    )
+
+
+def _month(moment: Any) -> str:
+    return printable(moment, 7)
+
+
+def printable(text: Any, limit: int = 20) -> str:
+    """Return text from a learner's database, on one line and not too long."""
+    return "".join(c if c.isprintable() else "?" for c in str(text)[:limit])
+
+
+def lake_file(task: Path, name: str) -> Any:
+    """Return what is in a JSON file of the lake; None if it is not there, too large, or no JSON."""
+    path = task / "lake" / name
+    try:
+        if any(p.is_symlink() for p in (path.parent.parent, path.parent, path)):
+            return None
+        if not path.is_file() or path.stat().st_size > MAX_FILE:
+            return None
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def lake_months(task: Path, part: str) -> list[str]:
+    """Return the months that a folder of the lake has files for."""
+    folder = task / "lake" / part
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(printable(p.stem, 7) for p in folder.glob("*.json"))[:100]
+
+
+def trained(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the model that the pipeline's own helper learns from these rows."""
+    hours = sorted({row["hour"] for row in rows})
+    return {str(h): share([row for row in rows if row["hour"] == h]) for h in hours}

@@ -4,10 +4,14 @@ The runs happen in a sandbox (see `autograder.flow`), on a copy of the learner's
 database of their own and a service that behaves as the check wants.  Runs, states and XComs come
 from that database, files from the folder the DAG wrote to; what they should hold is worked out
 again from the same flights.
+
+The backfill is read from what the learner's own Airflow left: its metadata database, of which only
+plain columns are asked for, and the files in the lake.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ _AIRPORTS = {"task": 7, "title": "As many tasks as airports"}
 _ASSET = {"task": 8, "title": "New model, new scores"}
 _SETTINGS = {"task": 9, "title": "No key in the code, no nonsense in the settings"}
 _TEST = {"task": 10, "title": "A test for the DAG itself"}
+_BACKFILL = {"task": 11, "title": "Half a year, after the fact"}
 
 SECONDS = 5.0
 
@@ -570,3 +575,104 @@ def test_catches(task: Path) -> None:
                 hint='dag.get_task("train").upstream_task_ids tells what a task waits for, '
                 'dag.get_task("extract").retries how often it tries again.',
             )
+
+
+# 11 · Half a year, after the fact
+
+_HALF_YEAR = [f"2013-{m:02}" for m in range(1, 7)]
+
+
+@check(**_BACKFILL, points=1)
+def backfill_asked(task: Path) -> None:
+    """A backfill has one successful run for each month from January to June."""
+    record = shared.record(task)
+    runs = [r for r in record.runs if r.kind == "backfill" and r.backfill is not None]
+    done = {r.month for r in runs if r.state == "success"}
+    if set(_HALF_YEAR) <= done:
+        return
+    asked = "; ".join(f"{a} to {b}" for a, b in record.backfills[-3:])
+    if not runs:
+        kinds = sorted({r.kind for r in record.runs})
+        found = f"no backfill; {len(record.runs)} runs" + (f" ({', '.join(kinds)})" * bool(kinds))
+        hint = "airflow backfill create --help names its options. Runs by hand or by catchup stand "
+        hint += (
+            f'in its way, for they have its dates: if there are any, lab.restart("{task.name}").'
+        )
+    else:
+        found = f"backfill asked for {asked}; successful for {_months(done)}"
+        hint = "both dates count, and each means the day a month begins: June's run is dated "
+        hint += "2013-06-01. --dry-run lists the runs. A second backfill may add what is missing."
+    if waiting := [r.month for r in runs if r.state in ("queued", "running")]:
+        found += f"; {len(waiting)} not ended"
+        hint = (
+            f'finish("work/{task.name}") waits for the runs before it ends Airflow. start(…) and '
+        )
+        hint += "then finish(…) lets them go on."
+    if failed := sorted({r.month for r in runs if r.state == "failed"} - done):
+        found += f"; failed for {_months(failed)}"
+        hint = "airflow/logs in the task's folder tells why. When it is mended: another backfill, "
+        hint += "with --reprocess-behavior failed."
+    raise CheckFailed(
+        looked=f"the backfills and their runs in {shared.RECORD} of {task.name}",
+        found=found,
+        expected="a backfill's successful run for each month from 2013-01 to 2013-06",
+        hint=hint,
+    )
+
+
+@check(**_BACKFILL, points=1)
+def only_the_half_year(task: Path) -> None:
+    """Nobody started a run of another month, and the half-year's first runs are there."""
+    runs = shared.record(task).runs
+    months = {r.month for r in runs}
+    others = sorted(months - set(_HALF_YEAR))
+    scheduled = any(r.kind == "scheduled" for r in runs)
+    if not others and months and not scheduled:
+        return
+    told = f"{len(runs)} runs" + (f", for {_months(months)}" if months else "")
+    raise CheckFailed(
+        looked=f"all runs in {shared.RECORD} of {task.name}",
+        found=f"{told}{'; some made by the schedule itself' * scheduled}",
+        expected="runs of January to June 2013, and none that nobody asked for",
+        hint="nothing has run yet: start Airflow and ask for the six months."
+        if not months
+        else "catchup=True makes up for every month since start_date, six or sixty, and again with "
+        f'every new database. Leave it off, lab.restart("{task.name}"), and ask for six months.'
+        if scheduled
+        else f'both dates of a backfill count. lab.restart("{task.name}") lays the start state out '
+        "anew; --dry-run tells beforehand which runs there will be.",
+    )
+
+
+@check(**_BACKFILL, points=1)
+def half_year_made(task: Path) -> None:
+    """The lake has the flights and the model of each of the six months, and of no other."""
+    for part in ("raw", "models"):
+        found = shared.lake_months(task, part)
+        if found != _HALF_YEAR:
+            raise CheckFailed(
+                looked=f"lake/{part} of {task.name}",
+                found=f"files for {_months(found)}" if found else "no file",
+                expected="one file a month, 2013-01.json to 2013-06.json",
+                hint="a run writes the files of its own month. Which months had a run? The page of "
+                "the DAG, or airflow dags list-runs flight_delays, tells.",
+            )
+    wrong = []
+    for month in _HALF_YEAR:
+        rows = shared.fetched(month)
+        raw, model = (shared.lake_file(task, f"{p}/{month}.json") for p in ("raw", "models"))
+        if not shared.same_rows(raw, rows) or model != shared.trained(rows):
+            wrong.append(month)
+    if wrong:
+        raise CheckFailed(
+            looked=f"lake/raw and lake/models of {task.name}",
+            found=f"flights or a model that are not the month's own, for {_months(wrong)}",
+            expected="each month's flights once, and the model trained on them",
+            hint="was the DAG changed, or a file? When the DAG is right, another backfill with "
+            "--reprocess-behavior completed writes the months anew.",
+        )
+
+
+def _months(found: Iterable[str]) -> str:
+    months = sorted(found)
+    return ", ".join(months[:12]) + (" …" if len(months) > 12 else "") or "no month"

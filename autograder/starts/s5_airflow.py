@@ -333,3 +333,22 @@ def the_dag():
 def test(folder: Path) -> None:
     """A DAG that is right, for now, and a test file without a test."""
     _project(folder, STRUCTURE, {"tests/test_dag.py": _FIRST_TEST})
+
+
+@start("11-backfill")
+def backfill(folder: Path) -> None:
+    """A DAG that is right and switched on, and has nothing to do: its months are over."""
+    dag = _DAG.replace(
+        "    catchup=False,\n", "    catchup=False,\n    is_paused_upon_creation=False,\n"
+    )
+    body = """
+    @task
+    def retrain(data_interval_start=None):
+        month = f"{data_interval_start:%Y-%m}"
+        rows = fetch(month)
+        product.write_json(lake() / "raw" / f"{month}.json", rows)
+        product.write_json(lake() / "models" / f"{month}.json", product.train(rows))
+
+    retrain()
+"""
+    _project(folder, f"{_HEAD}{dag}{body}{_END}")

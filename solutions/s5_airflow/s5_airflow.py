@@ -19,9 +19,10 @@
 # - write a DAG whose file is read in a moment and whose runs know their own month;
 # - run it twice without harm, retry what is worth a retry, stop what is broken;
 # - branch, map over what is in the data, and start one DAG by another's result;
-# - keep keys out of code, check settings, and test a DAG's structure.
+# - keep keys out of code, check settings, and test a DAG's structure;
+# - have half a year made up for by a backfill, and say what production changes.
 #
-# About 120 minutes · 29 points · needs nothing but the course's environment. Nothing goes over a
+# About 140 minutes · 32 points · needs nothing but the course's environment. Nothing goes over a
 # network.
 #
 # Where this lab stands among the others: [roadmap](../../course/roadmap.ipynb).
@@ -58,6 +59,7 @@ from pathlib import Path
 from autograder import Lab
 from autograder.checks import s5_airflow as check
 from autograder.flow.show import show
+from autograder.flow.up import finish, start
 
 lab = Lab("s5_airflow")
 work = lab.work
@@ -695,6 +697,75 @@ check.test_passes(work / "10-test")
 # %% check="test_catches"
 check.test_catches(work / "10-test")
 
+# %% [markdown] task=11
+# ### 11 · Half a year, after the fact
+#
+# You take the product over in July. To compare models you need one for each month from January to
+# June, and those months are over. With `catchup=False` Airflow looks forward only. `catchup=True` is
+# no answer: it makes up for *every* month since `start_date`, because somebody switched the DAG on,
+# and once more when the database is new. A *backfill* makes up for the stretch that you name, when
+# you say so, and keeps a record of who asked for what.
+#
+# So far a check ran your DAG and was gone. Here the real thing runs on your machine: Airflow's API
+# server, its scheduler and its DAG processor. The DAG in `work/11-backfill` is right, and switched on.
+# It has nothing to do.
+#
+# **Do:** `start("work/11-backfill")` starts Airflow and tells the address of its page. Then ask for a
+# backfill of January to June 2013: these six months, no other. Any way counts: the command
+# `airflow backfill create` in the second answer cell or in a terminal, the page, its REST API. In a
+# shell, `. work/11-backfill/airflow/env` makes the `airflow` command talk to *this* Airflow.
+#
+# **Leaves behind:** in Airflow's database six successful runs that a backfill asked for; in the lake
+# six months in `raw/` and in `models/`. **3 points**
+
+# %% [markdown] hint=11
+# <details><summary>Hint</summary>
+#
+# Which runs would it make? `--dry-run` lists them and makes none.
+#
+# <details><summary>The steps</summary>
+#
+# 1. `airflow backfill create --help`: three options are required.
+# 2. A run is dated by the *beginning* of its month. Both dates of a backfill count.
+# 3. So June is in it if the last date is 2013-06-01 or any later day of June. With 2013-05-31 there
+#    are five months, with 2013-07-01 seven.
+#
+# Too many months? `lab.restart("11-backfill")` begins anew. Too few? Ask for another backfill: months
+# that have their run stay as they are, unless `--reprocess-behavior` says otherwise.
+#
+# <details><summary>Nearly all of it</summary>
+#
+# `airflow backfill create --dag-id flight_delays --from-date 2013-01-01 --to-date …`, after
+# `. work/11-backfill/airflow/env` in the same cell.
+#
+# </details></details></details>
+
+# %% answer="airflow_up" tags=["nbval-ignore-output"]
+### BEGIN SOLUTION
+print(start("work/11-backfill"))
+### END SOLUTION
+
+# %% answer="backfill" language="bash" tags=["nbval-ignore-output"]
+# ### BEGIN SOLUTION
+# . work/11-backfill/airflow/env
+# airflow backfill create --dag-id flight_delays --from-date 2013-01-01 --to-date 2013-06-30
+# ### END SOLUTION
+
+# %% [markdown]
+# The page shows the runs as they go. `finish` waits for them, prints what there is, and ends Airflow.
+
+# %% look=11
+finish("work/11-backfill")
+
+# %% check="backfill_asked"
+check.backfill_asked(work / "11-backfill")
+
+# %% check="only_the_half_year"
+check.only_the_half_year(work / "11-backfill")
+
+# %% check="half_year_made"
+check.half_year_made(work / "11-backfill")
+
 # %% [markdown]
 # ## How far you are
 #
@@ -706,9 +777,12 @@ lab.summary()
 # %% [markdown]
 # ## What next
 #
-# You can now let a model retrain itself and trust what happens when you do not look. The runs here
-# came one by one. On a server, the scheduler runs all the time and a web page shows what it does:
-# `python -m autograder.flow.up work/5-gate` starts both for a folder of this lab, prints the page's
-# address and ends them with Ctrl-C. For production, Airflow's own documentation names what changes:
-# a real database in place of SQLite, an executor that spreads tasks over machines, and logs that are
-# kept elsewhere.
+# You can now let a model retrain itself and trust what happens when you do not look. In a terminal,
+# `python -m autograder.flow.up work/5-gate` starts the real Airflow for any folder of this lab, prints
+# the page's address and ends with Ctrl-C.
+#
+# **In production** the DAGs stay as they are, every one of this lab. What changes is around them: a
+# real database in place of SQLite, an executor that spreads tasks over machines, keys from a secrets
+# backend, logs that outlive a worker, DAGs from a Git commit. [Airflow in
+# production](../../docs/airflow/README.md) says what and why, and brings two configurations whose every
+# option is tested against Airflow's own list: Celery workers, and Kubernetes.
