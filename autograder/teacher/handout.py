@@ -24,12 +24,13 @@ def make_handout(course: Course, into: Path) -> int:
     """
     labs = course.lab_names()
     fresh = {lab: dumps(release_notebook(solution_notebook(course, lab))) for lab in labs}
+    notebooks = {f"labs/{lab}/{lab}.ipynb" for lab in labs}
     temporary = into.with_name(f".{into.name}.{os.getpid()}")
     count = 0
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
             for name in _tracked(course.root):
-                if PurePosixPath(name).parts[0] in (*_LEFT_OUT, "labs"):
+                if PurePosixPath(name).parts[0] in _LEFT_OUT or name in notebooks:
                     continue
                 file.write(course.root / name, f"{TOP}/{name}")
                 count += 1

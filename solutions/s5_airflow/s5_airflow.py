@@ -783,6 +783,7 @@ lab.summary()
 #
 # **In production** the DAGs stay as they are, every one of this lab. What changes is around them: a
 # real database in place of SQLite, an executor that spreads tasks over machines, keys from a secrets
-# backend, logs that outlive a worker, DAGs from a Git commit. [Airflow in
-# production](../../docs/airflow/README.md) says what and why, and brings two configurations whose every
-# option is tested against Airflow's own list: Celery workers, and Kubernetes.
+# backend, logs that outlive a worker, DAGs from a Git commit.
+# [Airflow in production](../../labs/s5_airflow/production/README.md) says what and why, and brings
+# two configurations whose every option is tested against Airflow's own list: Celery workers, and
+# Kubernetes.

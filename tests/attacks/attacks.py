@@ -1761,7 +1761,8 @@ def _dvc_config(folder: Path, course: Path) -> None:
 def _dvc_stage(folder: Path, course: Path) -> None:
     repo = folder / "work/9-fresh/flight-delays"
     reach = _at(
-        "touch @COURSE@/owned; cat @COURSE@/submitted/ada/@LAB@/secret.txt | tee metrics.json >&2; ",
+        "touch @COURSE@/owned; "
+        "cat @COURSE@/submitted/ada/@LAB@/secret.txt | tee metrics.json >&2; ",
         course,
         "s4_dvc",
     )

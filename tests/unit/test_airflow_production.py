@@ -1,4 +1,4 @@
-"""docs/airflow: every option exists, every name leads somewhere, nothing is a secret.
+"""labs/s5_airflow/production: every option exists, every name leads somewhere, nothing is a secret.
 
 Airflow's own list of options is asked of the Airflow that is installed; the providers', which the
 course does not install, stand in ``airflow_providers.json``, written from the packages themselves.
@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 
 from tests.conftest import ROOT
 
-FILES = ROOT / "docs" / "airflow"
+FILES = ROOT / "labs" / "s5_airflow" / "production"
 CONFIGURATIONS = ("celery.cfg", "kubernetes.cfg")
 PROVIDERS = json.loads((Path(__file__).parent / "airflow_providers.json").read_text("utf-8"))
 CLASSES = {name for names in PROVIDERS["classes"].values() for name in names}
