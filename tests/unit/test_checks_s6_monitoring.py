@@ -286,6 +286,16 @@ def test_a_judge_knows_what_judges_before_it_saw(monkeypatch: pytest.MonkeyPatch
     assert runs == ["busy"]
 
 
+@pytest.mark.parametrize("size", [10, (4 << 20) + 10])
+def test_what_a_run_is_kept_under_has_all_of_a_file(tmp_path: Path, size: int) -> None:
+    """Else a large file that is right would lend its result to any other of that name."""
+    prints = set()
+    for end in ("right", "wrong"):
+        (tmp_path / "service.py").write_text("#" * size + end)
+        prints.add(shared.fingerprint(tmp_path))
+    assert len(prints) == 2
+
+
 def test_start_tables_are_tables(pristine: Path) -> None:
     for path in pristine.rglob("*.csv"):
         rows = list(csv.DictReader(io.StringIO(path.read_text())))
