@@ -1683,7 +1683,7 @@ def _mlflow_view(folder: Path, course: Path) -> None:
     lab="s4_mlflow",
     task=8,
     worth=1,
-    says="ended without an answer",
+    says="copied to another folder",
 )
 def _mlflow_project(folder: Path, course: Path) -> None:
     task = folder / "work/8-project"
@@ -1917,7 +1917,7 @@ def _zoes_scrape(folder: Path) -> None:
 attack(
     "prometheus_reads_elsewhere",
     PROMETHEUS,
-    "prometheus.yml takes targets, jobs and rules from Ada's folder and /etc, and writes to others",
+    "prometheus.yml takes targets and rules from Ada's folder and /etc, and writes to others",
     plain=False,
     lab="s6_monitoring",
     task=4,
@@ -1926,7 +1926,6 @@ attack(
     files={
         "work/4-scrape/prometheus.yml": """global: {scrape_interval: 5s}
 rule_files: ["@COURSE@/submitted/ada/@LAB@/*", "/etc/*.yml"]
-scrape_config_files: ["@COURSE@/submitted/ada/@LAB@/*.txt", "/etc/*.yml"]
 remote_write: [{url: "http://127.0.0.1:8000/owned"}]
 scrape_configs:
   - job_name: flights

@@ -174,6 +174,14 @@ def test_a_link_out_of_the_folder_is_not_followed(work: Path) -> None:
     assert "no such file" in says_what_to_do(judge(CHECKS["rules_recorded"], work))["Found"]
 
 
+def test_a_configuration_that_is_refused_is_told_why(work: Path) -> None:
+    (work / "4-scrape" / "prometheus.yml").write_text("global: {}\nscrape_confgs: []\n")
+    if not shutil.which("promtool"):
+        pytest.skip("needs promtool")
+    found = says_what_to_do(judge(CHECKS["scraped"], work))["Found"]
+    assert "scrape_confgs not found" in found
+
+
 def test_a_service_that_crashes_says_its_last_words(work: Path) -> None:
     (work / "2-audit" / "service.py").write_text("raise RuntimeError('no licence')\n")
     found = says_what_to_do(judge(CHECKS["audit_complete"], work))["Found"]
