@@ -459,7 +459,9 @@ def _scrape_run(folder: Path) -> Seen:
         copy = monitoring.copy_without(folder, Path(name).resolve() / "scrape")
         checked = monitoring.promtool("check", "config", "prometheus.yml", at=copy)
         if not checked.ok:
-            return {"problem": f"promtool check config: {checked.last_line}"}
+            # The reason is on stderr, what it looked at on stdout.
+            said = " ".join((checked.stderr.strip() or checked.last_line).split())
+            return {"problem": f"promtool check config: {said}"}
         with monitoring.team_service() as service:
             for path in copy.rglob("*"):
                 if path.suffix in (".yml", ".yaml", ".json") and path.is_file():

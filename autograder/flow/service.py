@@ -1,7 +1,8 @@
 """A process with Airflow imported that forks once for every request.
 
 Runs as ``python -m autograder.flow.service``, in a sandbox where there is one.  Requests and
-answers are JSON lines.  The same request is answered once: its files and its scenario say all.
+answers are JSON lines; the answer with number 0 says that it is ready.  The same request is
+answered once: its files and its scenario say all.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def main() -> None:
     template = warm_up(folder)
     home = _contents(folder / "home")
     known: dict[str, str] = {}
+    answers.write('{"number": 0}\n')
+    answers.flush()
     for line in requests:
         request = json.loads(line)
         number = request.pop("number")

@@ -1682,7 +1682,8 @@ def _mlflow_view(folder: Path, course: Path) -> None:
     plain=False,
     lab="s4_mlflow",
     task=8,
-    says="project again|run again",
+    worth=1,
+    says="copied to another folder",
 )
 def _mlflow_project(folder: Path, course: Path) -> None:
     task = folder / "work/8-project"
@@ -1848,6 +1849,7 @@ logging_config_class = airflow_local_settings.LOGGING
     lab="s5_airflow",
     task=1,
     zoe=_zoes_dag,
+    says="while the file was read",
 )
 def _airflow_settings(folder: Path, course: Path) -> None:
     reach = _at(_REACH, course, "s5_airflow")
@@ -1864,6 +1866,7 @@ _dag(
     "airflow_dag_ends_all",
     "a DAG that is read writes outside and ends every process it can see",
     _REACH + _KILL,
+    says="ended the process with Airflow",
 )
 _dag(
     "airflow_dag_answers_itself",
@@ -1884,6 +1887,7 @@ for name in os.listdir("/proc/self/fd"):
     except OSError:
         pass
 """,
+    says="while the file was read",
 )
 _dag(
     "airflow_dag_leaves_things",
@@ -1898,6 +1902,7 @@ for name in ("/tmp/flow/home/plugins/x.py", "/tmp/flow/home/config/airflow_local
     place.write_text("raise SystemExit(3)\\n")
 os.chmod("/tmp/flow/run/kept", 0)
 """,
+    says="while the file was read",
 )
 
 
@@ -1912,19 +1917,18 @@ def _zoes_scrape(folder: Path) -> None:
 attack(
     "prometheus_reads_elsewhere",
     PROMETHEUS,
-    "prometheus.yml takes targets, rules, passwords from Ada's folder, /etc, and writes to others",
+    "prometheus.yml takes targets and rules from Ada's folder and /etc, and writes to others",
     plain=False,
     lab="s6_monitoring",
     task=4,
     zoe=_zoes_scrape,
+    says="no target of job flights that is up",
     files={
         "work/4-scrape/prometheus.yml": """global: {scrape_interval: 5s}
-rule_files: ["@COURSE@/submitted/ada/@LAB@/*", "/etc/*", "../../*/*.yml"]
-scrape_config_files: ["@COURSE@/submitted/ada/@LAB@/*.txt", "/etc/*.yml"]
+rule_files: ["@COURSE@/submitted/ada/@LAB@/*", "/etc/*.yml"]
 remote_write: [{url: "http://127.0.0.1:8000/owned"}]
 scrape_configs:
   - job_name: flights
-    basic_auth: {username: x, password_file: "@COURSE@/submitted/ada/@LAB@/secret.txt"}
     file_sd_configs: [{files: ["@COURSE@/submitted/ada/@LAB@/*.json", "/etc/*.json"]}]
     static_configs: [{targets: ["127.0.0.1:1"]}]
 """

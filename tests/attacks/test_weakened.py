@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from autograder import engine, sandbox
 from autograder.execute import TrustedExecute
 from autograder.staging import remove_tree
-from tests.attacks import arena
+from tests.attacks import arena, elsewhere
 from tests.attacks.attacks import ATTACKS
 
 pytestmark = pytest.mark.skipif(
@@ -44,6 +45,16 @@ def no_walls(patch: pytest.MonkeyPatch) -> None:
         arguments(self, *args, **{**kwargs, "confined": False})
 
     patch.setattr(engine.Workshop, "__init__", unconfined)
+
+
+def no_sandbox_on_the_machine(patch: pytest.MonkeyPatch) -> None:
+    """There is everything but bubblewrap, and nobody insists: checks run models without walls."""
+    no_walls(patch)
+    tools = Path(tempfile.mkdtemp(prefix="tools-"))
+    for tool in (*Path("/usr/local/bin").iterdir(), *Path("/usr/bin").iterdir()):
+        if tool.name != "bwrap" and not (tools / tool.name).is_symlink():
+            (tools / tool.name).symlink_to(tool)
+    patch.setattr(engine, "_tools_of_the_judge", lambda lab: ([], {"PATH": str(tools)}))
 
 
 def links_followed(patch: pytest.MonkeyPatch) -> None:
@@ -82,3 +93,13 @@ def test_without_its_defence_the_attack_succeeds(
     weaken(monkeypatch)
     outcome = arena.ours(BY_NAME[attack], root)
     assert outcome.points > 0 or outcome.touched or outcome.leaked
+
+
+@pytest.mark.parametrize("attack", ["mlflow_model_imports", "dvc_stage_runs"])
+def test_without_a_sandbox_what_a_check_runs_reaches_out(
+    attack: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These two end no process: without walls it would be one of this machine's."""
+    no_sandbox_on_the_machine(monkeypatch)
+    outcome = elsewhere.ours(BY_NAME[attack], root)
+    assert f"{root}/owned" in outcome.touched

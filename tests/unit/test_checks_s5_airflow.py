@@ -341,3 +341,39 @@ def _parts(project: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue  # it has just ended
     return found
+
+
+_FORGE = """import json, sys
+frame, number = sys._getframe(), None
+while frame:
+    number, frame = frame.f_locals.get("number", number), frame.f_back
+for name in os.listdir("/proc/self/fd"):
+    try:
+        if os.readlink("/proc/self/fd/" + name).startswith("pipe"):
+            forged = {"number": number, "answer": {"trouble": "forged"}}
+            os.write(int(name), json.dumps(forged).encode() + b"\\n" + b'{"trouble": "forged"}\\n')
+    except OSError:
+        pass"""
+
+
+@pytest.mark.parametrize("where", ["read", "task"])
+def test_a_dag_cannot_answer_for_the_service(project: Path, where: str) -> None:
+    dag = _dag("pass", _FORGE) if where == "read" else _dag(_FORGE)
+    text = _judge(project, dag)
+    assert "forged" not in text
+    assert "did not fetch that month" in " ".join(text.split())
+
+
+def test_the_next_request_finds_nothing_that_one_left(project: Path) -> None:
+    left = """import pathlib
+for name in ("/tmp/flow/home/plugins/x.py", "/tmp/flow/run/kept/x", "/tmp/home/.netrc", "/tmp/x/y"):
+    path = pathlib.Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+os.chmod("/tmp/flow/run/kept", 0)"""
+    _judge(project, _dag(left))
+    look = "import glob\nraise ValueError(glob.glob('/tmp/*') + glob.glob('/tmp/*/[.p]*'))"
+    text = " ".join(_judge(project, _dag("pass", look)).split())
+    assert "ValueError: ['/tmp/flow', '/tmp/home']" in text or (
+        "ValueError: ['/tmp/home', '/tmp/flow']" in text
+    )

@@ -174,6 +174,14 @@ def test_a_link_out_of_the_folder_is_not_followed(work: Path) -> None:
     assert "no such file" in says_what_to_do(judge(CHECKS["rules_recorded"], work))["Found"]
 
 
+def test_a_configuration_that_is_refused_is_told_why(work: Path) -> None:
+    (work / "4-scrape" / "prometheus.yml").write_text("global: {}\nscrape_confgs: []\n")
+    if not shutil.which("promtool"):
+        pytest.skip("needs promtool")
+    found = says_what_to_do(judge(CHECKS["scraped"], work))["Found"]
+    assert "scrape_confgs not found" in found
+
+
 def test_a_service_that_crashes_says_its_last_words(work: Path) -> None:
     (work / "2-audit" / "service.py").write_text("raise RuntimeError('no licence')\n")
     found = says_what_to_do(judge(CHECKS["audit_complete"], work))["Found"]
@@ -284,6 +292,16 @@ def test_a_judge_knows_what_judges_before_it_saw(monkeypatch: pytest.MonkeyPatch
         os.waitpid(child, 0)
         shared.observed("fork" + problem, nowhere, lambda p=problem: run(p), "x" * 100_000)
     assert runs == ["busy"]
+
+
+@pytest.mark.parametrize("size", [10, (4 << 20) + 10])
+def test_what_a_run_is_kept_under_has_all_of_a_file(tmp_path: Path, size: int) -> None:
+    """Else a large file that is right would lend its result to any other of that name."""
+    prints = set()
+    for end in ("right", "wrong"):
+        (tmp_path / "service.py").write_text("#" * size + end)
+        prints.add(shared.fingerprint(tmp_path))
+    assert len(prints) == 2
 
 
 def test_start_tables_are_tables(pristine: Path) -> None:
