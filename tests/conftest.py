@@ -46,6 +46,7 @@ def _group_of(module: str) -> str:
     return found[1] if found else ""
 
 
+@pytest.hookimpl(optionalhook=True)  # also where xdist is switched off
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Groups:
     """Give the tests to the workers, those of a group to the same one."""
     return _Groups(config, log)
