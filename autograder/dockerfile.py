@@ -144,7 +144,8 @@ def _empty_caches(lines: list[str], instruction: Instruction) -> None:
             return
         targets.append(target)
         flags = flags[found.end() :]
-    if not targets:
+    # A text that goes on over lines is BuildKit's as well: the builder then says so.
+    if not targets or "<<" in flags:
         return
     for number in range(instruction.first, instruction.last + 1):
         lines[number] = _MOUNT.sub("", lines[number])

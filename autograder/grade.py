@@ -306,14 +306,15 @@ class _Run:
         if not placed.exists() or not str(state.get("fingerprint")).startswith(self.lab_print):
             return None
         same = state["fingerprint"] == f"{self.lab_print}-{fingerprint(folder)}"
-        return result if same and not self._can_grade_more(result) else None
+        # What was missing then, such as a Docker engine, may be here now.
+        can_do_more = bool(state.get("lacked")) and not self._lacks
+        return result if same and not can_do_more else None
 
-    def _can_grade_more(self, result: SubmissionResult) -> bool:
-        """Tell whether a tool that was missing then, such as a Docker engine, is here now."""
-        if all(check.status is not Status.NOT_GRADED for check in result.checks):
-            return False
-        lacks = getattr(importlib.import_module(f"autograder.checks.{self.lab}"), "lacks", None)
-        return lacks is not None and not lacks()
+    @functools.cached_property
+    def _lacks(self) -> str:
+        """What this machine lacks to grade all of the lab, empty if nothing."""
+        look = getattr(importlib.import_module(f"autograder.checks.{self.lab}"), "lacks", None)
+        return look() if look else ""
 
     def _finish(self, student: str, folder: Path, done: Done, total: int) -> None:
         """Put one submission's outcome in place: files, gradebook, state file — in this order."""
@@ -359,7 +360,9 @@ class _Run:
         path = self._state_file(student)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".writing")
-        state = {"fingerprint": print_, "result": result.to_json()}
+        ungraded = any(check.status is Status.NOT_GRADED for check in result.checks)
+        lacked = self._lacks if ungraded else ""
+        state = {"fingerprint": print_, "result": result.to_json(), "lacked": lacked}
         temporary.write_text(json.dumps(state, ensure_ascii=False), "utf-8")
         temporary.replace(path)
 

@@ -48,7 +48,9 @@ class Proxy(BaseHTTPRequestHandler):
         if not self._open(parts.hostname or "", str(port)):
             return
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        headers = {n: v for n, v in self.headers.items() if not n.lower().startswith("proxy-")}
+        # By a name of the caller's choice a shared server would answer for somebody else.
+        left_out = ("host", "proxy-connection", "proxy-authorization")
+        headers = {n: v for n, v in self.headers.items() if n.lower() not in left_out}
         far = http.client.HTTPConnection(parts.hostname or "", port, timeout=_IDLE)
         with contextlib.closing(far):
             try:

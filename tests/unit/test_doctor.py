@@ -142,3 +142,9 @@ def test_the_help_page_holds_what_the_doctor_found() -> None:
     page = help_page(found, System.DEBIAN)
     assert "sudo apt-get install docker.io" in page
     assert "autograder reset s2_git" in page
+
+
+def test_the_images_are_those_that_the_checks_use() -> None:
+    from autograder import containers
+
+    assert doctor._IMAGES == (containers.BASE, containers.REGISTRY)
