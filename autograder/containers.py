@@ -505,6 +505,8 @@ class Running:
                 reason = f"nothing answers on port {port}, and the service does on port {instead}"
                 raise RunFailedError(reason, self.log())
             if time.monotonic() > deadline:
+                # To ask takes seconds where nobody listens, and it may have ended meanwhile.
+                self.refuse_ended()
                 reason = f"nothing answers on port {port} after {seconds:.0f} s ({answer.body})"
                 raise RunFailedError(reason, self.log())
             time.sleep(0.1)

@@ -11,7 +11,6 @@ import copy
 import importlib
 import os
 import re
-import shutil
 import tempfile
 import threading
 import time
@@ -170,7 +169,7 @@ def close() -> None:
         (lab, *_), shop = _workshops.popitem()
         shop.close()
         _clean_up(lab)
-        shutil.rmtree(shop.room, ignore_errors=True)
+        remove_tree(shop.room)
 
 
 def imports_of(nb: NotebookNode) -> list[str]:

@@ -13,7 +13,6 @@ import math
 import os
 import platform
 import re
-import shutil
 import stat
 import tempfile
 import threading
@@ -34,6 +33,7 @@ from nbgrader.preprocessors import Execute
 from autograder import sandbox
 from autograder.lab import JUDGE, ROLE
 from autograder.remember import MEMORY
+from autograder.staging import remove_tree
 from autograder.verdict import WANTED
 from autograder.warm import WarmParent, WarmParentError
 
@@ -146,7 +146,7 @@ class Workshop:
         """Stop both parents."""
         self.learner.close()
         self.judge.close()
-        shutil.rmtree(self.memory, ignore_errors=True)
+        remove_tree(self.memory)
 
 
 class _Kernel:

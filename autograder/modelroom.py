@@ -121,7 +121,7 @@ def work(
         done = room.ask(kind, folder, arguments, seconds)
         return replace(done, seen=look(folder)) if look else done
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def prepare() -> None:

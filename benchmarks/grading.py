@@ -200,6 +200,7 @@ def main() -> None:
     parser.add_argument("labs", nargs="*", help="default: all")
     parser.add_argument("--size", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--handed-in", choices=("notebook", "evidence"), help="default: both")
     parser.add_argument("--growth", type=int, nargs="*", default=[])
     options = parser.parse_args()
     course, console = find_course(), Console(width=110)
@@ -222,6 +223,8 @@ def main() -> None:
     )
     for lab in labs:
         for evidence in (False, True):
+            if options.handed_in == ("notebook" if evidence else "evidence"):
+                continue
             table.add_row(*compare(course, lab, options.size, options.rounds, evidence))
             console.print(table)
     console.print("Scores were equal.")

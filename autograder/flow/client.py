@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 from autograder import sandbox
 from autograder.flow.service import WORK
 from autograder.lab import JUDGE, ROLE
+from autograder.staging import remove_tree
 
 _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".toml", ".txt", ".sql", ".cfg"}
 _FILES = 200
@@ -96,7 +96,7 @@ class _Service:
         """End it; only who started it does."""
         if os.getpid() == self.owner:
             sandbox.kill_group(self.process)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
 
 
 def _cache() -> str:

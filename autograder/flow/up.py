@@ -43,6 +43,7 @@ _FOR_SHELLS = (
     "AIRFLOW__CORE__LOAD_EXAMPLES",
     "AIRFLOW__CORE__EXECUTOR",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS",
     "AIRFLOW__API__BASE_URL",
     "AIRFLOW__LOGGING__LOGGING_LEVEL",
 )
@@ -65,6 +66,7 @@ def settings(task: Path, port: int, service: int, token: str) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "autograder.flow.waiting.CONNECT_ARGS",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -250,8 +252,8 @@ def _last_line(log: Path) -> str:
 def _has_read(database: Path) -> bool:
     """Tell whether the DAG processor has read the folder: it knows a DAG, or why there is none."""
     with contextlib.closing(_database(database.parent)) as there:
-        found = "SELECT (SELECT count(*) FROM dag) + (SELECT count(*) FROM import_error)"
-        return bool(there.execute(found).fetchone()[0])
+        found = ("serialized_dag", "import_error")
+        return any(there.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in found)
 
 
 def main() -> None:

@@ -11,14 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from autograder.checks import _s5_airflow as shared
 from autograder.checks import checks_of
-from autograder.flow import client, up
+from autograder.flow import client, up, waiting
 from autograder.flow.source import COLUMNS, PER_AIRPORT, Behaviour, as_csv, rows_of
 from autograder.results import Status
 from autograder.starts import starts_of
@@ -329,6 +331,34 @@ def test_airflow_ends_with_the_notebook_and_leaves_no_key(project: Path) -> None
         assert time.monotonic() < deadline
         time.sleep(0.3)
     assert not (project / "airflow" / "env").exists()
+
+
+def test_who_reads_first_and_then_writes_waits_for_the_others(tmp_path: Path) -> None:
+    """SQLite tells a reader who becomes a writer at once that the database is locked."""
+
+    def read_then_write(other: str, **how: Any) -> list[tuple[int]]:
+        path = tmp_path / other
+        with closing(sqlite3.connect(path)) as first:
+            first.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t (n INT)")
+        with (
+            closing(sqlite3.connect(path, **how)) as ours,
+            closing(sqlite3.connect(path)) as theirs,
+        ):
+            cursor = ours.cursor()
+            cursor.execute("SAVEPOINT here")
+            assert cursor.execute("SELECT count(*) FROM t").fetchone() == (0,)
+            theirs.execute("PRAGMA busy_timeout=0")
+            with suppress(sqlite3.OperationalError):
+                theirs.execute("INSERT INTO t VALUES (1)")
+                theirs.commit()
+            cursor.execute("INSERT INTO t VALUES (?)", (2,))
+            cursor.execute("RELEASE here")
+            ours.commit()
+            return theirs.execute("SELECT n FROM t").fetchall()
+
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        read_then_write("plain")
+    assert read_then_write("ours", **waiting.CONNECT_ARGS) == [(2,)]
 
 
 def _parts(project: Path) -> list[psutil.Process]:
