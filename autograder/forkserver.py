@@ -237,7 +237,7 @@ def become_kernel(command: dict[str, Any]) -> None:
     if writable := command.get("writable"):
         # Whoever watches over the limits must get a turn, also amid a thousand busy processes.
         os.nice(10)
-        _confine(writable)
+        confine(writable)
     if call := command.get("call"):
         module, _, function = call.partition(":")
         getattr(importlib.import_module(module), function)(*command["arguments"])
@@ -269,7 +269,7 @@ def _limit(limits: dict[str, int]) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
-def _confine(writable: list[str]) -> None:
+def confine(writable: list[str]) -> None:
     """Add Landlock where the kernel has it: no signal and no socket leaves the kernel's domain."""
     if os.environ.get(NO_LANDLOCK):
         return

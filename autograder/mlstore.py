@@ -1,22 +1,21 @@
-"""Read an MLflow store as evidence: its SQLite tables and its folder of artifacts, nothing more.
+"""Read an MLflow store as evidence: what MLflow's client finds in it, and its artifacts.
 
     store = mlstore.open_store(work / "5-model")
     run = store.runs("late-flights")[0]
     run.params, run.metrics, store.inputs(run), store.files(run.artifacts)
 
-The tables are those of MLflow 3 (`mlflow.store.tracking.dbmodels`).  MLflow itself is not
-imported: that takes seconds, and a store is learner-made.  The database is read from a copy, with
-limits on time, rows and sizes; whatever cannot be read ends in a `CheckFailed` that says what is
-the matter.  Artifacts are found wherever the store has been copied to: ``mlflow-artifacts:`` is
-the folder beside the database, and of other addresses only the part inside the task counts.
+A store is learner-made: the client opens a copy of it in the sandbox of `autograder.modelroom`, and
+plain data comes out.  Whatever cannot be read ends in a `CheckFailed` that says what is the matter.
+Artifacts are found wherever the store has been copied to: ``mlflow-artifacts:`` is the folder
+beside the database, and of other addresses only the part inside the task counts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,13 +25,29 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from autograder import sqlread
+from autograder import modelroom
 from autograder.sqlread import MAX_DATABASE
 from autograder.verdict import CheckFailed
 
 STORE = "mlflow.db"
 ARTIFACTS = "artifacts"
 MAX_TEXT = 256 << 10
+_KEPT = 8
+# Reading takes a fifth of a second.
+_SECONDS = 15.0
+_read: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that a run says it read."""
+
+    name: str
+    digest: str
+    context: str
+    rows: int | None
+    columns: tuple[str, ...]
+    source: str
 
 
 @dataclass(frozen=True)
@@ -42,13 +57,14 @@ class Run:
     id: str
     name: str
     status: str
-    experiment: int
+    experiment: str
     started: int
     ended: int
     artifacts: str
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[DataSet, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -62,18 +78,6 @@ class Run:
 
     def __str__(self) -> str:
         return f"run {shown(self.name, 40)} ({self.id[:8]})"
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set that a run says it read."""
-
-    name: str
-    digest: str
-    context: str
-    rows: int | None
-    columns: tuple[str, ...]
-    source: str
 
 
 @dataclass(frozen=True)
@@ -114,27 +118,20 @@ class Store:
     def __init__(self, task: Path) -> None:
         self.task = task
         self.name = f"work/{task.name}/{STORE}"
-        self._database = _load(task / STORE, self.name, task.name)
+        self._contents = _contents(task / STORE, self.name, task.name)
 
-    # --- Tables -------------------------------------------------------------------------------
+    # --- What the client found ----------------------------------------------------------------
 
-    def experiment(self, name: str) -> tuple[int, str] | None:
-        """Return number and artifact location of an active experiment."""
-        rows = self._rows(
-            "SELECT experiment_id, artifact_location FROM experiments "
-            "WHERE name = ? AND lifecycle_stage = 'active'",
-            name,
-        )
-        return (_integer(rows[0][0]), _text(rows[0][1])) if rows else None
+    def experiment(self, name: str) -> tuple[str, str] | None:
+        """Return id and artifact location of an active experiment."""
+        for found in self._list("experiments"):
+            if _text(found.get("name")) == name:
+                return _text(found.get("id")), _text(found.get("location"))
+        return None
 
     def experiments(self) -> list[str]:
         """Return the names of all active experiments."""
-        return [
-            _text(name)
-            for (name,) in self._rows(
-                "SELECT name FROM experiments WHERE lifecycle_stage = 'active'"
-            )
-        ]
+        return [_text(found.get("name")) for found in self._list("experiments")]
 
     def runs(self, experiment: str) -> list[Run]:
         """Return an experiment's runs that are not deleted, the newest first."""
@@ -146,110 +143,53 @@ class Store:
     @cached_property
     def all_runs(self) -> dict[str, Run]:
         """All runs that are not deleted, by id, the newest first."""
-        rows = self._rows(
-            "SELECT run_uuid, name, status, experiment_id, start_time, end_time, artifact_uri "
-            "FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC"
-        )
-        params = self._grouped("SELECT run_uuid, key, value FROM params", _text)
-        tags = self._grouped("SELECT run_uuid, key, value FROM tags", _text)
-        metrics = self._grouped(
-            "SELECT run_uuid, key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics",
-            _number,
-        )
-        return {
-            _text(r[0]): Run(
-                _text(r[0]),
-                _text(r[1]),
-                _text(r[2]),
-                *map(_integer, r[3:6]),
-                _text(r[6]),
-                *(table.get(_text(r[0]), {}) for table in (params, metrics, tags)),
-            )
-            for r in rows
-        }
+        return {_text(found.get("id")): _run(found) for found in self._list("runs")}
 
     def history(self, run: Run, metric: str) -> list[tuple[int, float]]:
         """Return the steps and values of a run's metric, in the order of the steps."""
-        rows = self._rows(
-            "SELECT step, CASE WHEN is_nan THEN NULL ELSE value END FROM metrics "
-            "WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp",
-            run.id,
-            metric,
-        )
-        return [(_integer(step), _number(value)) for step, value in rows]
+        found = _asked(self.task / STORE, self.name, self.task.name, history=[run.id, metric])
+        pairs = found if isinstance(found, list) else []
+        return sorted((_integer(step), _number(value)) for step, value in pairs)
 
     def inputs(self, run: Run) -> list[DataSet]:
         """Return the data sets that a run says it read."""
-        rows = self._rows(
-            "SELECT d.name, d.digest, t.value, d.dataset_profile, d.dataset_schema, "
-            "d.dataset_source FROM inputs i "
-            "JOIN datasets d ON i.source_id = d.dataset_uuid AND i.source_type = 'DATASET' "
-            "LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid "
-            "AND t.name = 'mlflow.data.context' "
-            "WHERE i.destination_type = 'RUN' AND i.destination_id = ?",
-            run.id,
-        )
-        return [
-            DataSet(
-                _text(name), _text(digest), _text(context), _count(profile), _columns(schema),
-                _text(source),
-            )
-            for name, digest, context, profile, schema, source in rows
-        ]  # fmt: skip
+        return list(run.inputs)
 
     @cached_property
     def models(self) -> list[Model]:
         """All logged models that are not deleted, the newest first."""
         return [
-            Model(_text(i), _text(name), _text(run), _text(location), _integer(created))
-            for i, name, run, location, created in self._rows(
-                "SELECT model_id, name, source_run_id, artifact_location, creation_timestamp_ms "
-                "FROM logged_models WHERE lifecycle_stage = 'active' "
-                "ORDER BY creation_timestamp_ms DESC"
+            Model(
+                *(_text(found.get(name)) for name in ("id", "name", "run", "location")),
+                _integer(found.get("created")),
             )
+            for found in self._list("models")
         ]
 
     def versions(self, name: str) -> dict[int, Version]:
         """Return the versions of a registered model by number."""
-        tags: dict[int, dict[str, str]] = {}
-        for version, key, value in self._rows(
-            "SELECT version, key, value FROM model_version_tags WHERE name = ?", name
-        ):
-            tags.setdefault(_integer(version), {})[_text(key)] = _text(value)
-        return {
-            _integer(r[0]): Version(
-                _integer(r[0]), *map(_text, r[1:]), tags=tags.get(_integer(r[0]), {})
+        texts = ("source", "run", "location", "status", "description")
+        found = {
+            _integer(v.get("number")): Version(
+                _integer(v.get("number")), *(_text(v.get(t)) for t in texts), tags=_texts(v, "tags")
             )
-            for r in self._rows(
-                "SELECT version, source, run_id, storage_location, status, description "
-                "FROM model_versions WHERE name = ? AND current_stage != 'Deleted_Internal' "
-                "ORDER BY version",
-                name,
-            )
+            for v in self._list("versions")
+            if v.get("model") == name
         }
+        return dict(sorted(found.items()))
 
     def registered(self) -> list[str]:
         """Return the names of all registered models."""
-        return [_text(name) for (name,) in self._rows("SELECT name FROM registered_models")]
+        return [_text(name) for name in _mapping(self._contents, "registered")]
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the version that each alias of a registered model names."""
-        rows = self._rows(
-            "SELECT alias, version FROM registered_model_aliases WHERE name = ?", name
-        )
-        return {_text(alias): _integer(version) for alias, version in rows}
+        found = _mapping(_mapping(self._contents, "registered"), name)
+        return {_text(alias): _integer(version) for alias, version in found.items()}
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        try:
-            return sqlread.rows(self._database, query, *values)
-        except (sqlite3.Error, OverflowError) as error:
-            raise _unreadable(self.name, self.task.name, str(error)) from error
-
-    def _grouped(self, query: str, read: Any) -> dict[str, dict[str, Any]]:
-        groups: dict[str, dict[str, Any]] = {}
-        for run, key, value in self._rows(query):
-            groups.setdefault(_text(run), {})[_text(key)] = read(value)
-        return groups
+    def _list(self, kind: str) -> list[dict[str, Any]]:
+        found = self._contents.get(kind)
+        return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
 
     # --- Artifacts ----------------------------------------------------------------------------
 
@@ -349,8 +289,8 @@ def shown(text: str, limit: int = 60) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
-def _load(path: Path, name: str, task: str) -> sqlite3.Connection:
-    """Read a database into memory from a copy, so that nobody's lock or writing is in the way."""
+def _contents(path: Path, name: str, task: str) -> dict[str, Any]:
+    """Return what MLflow's client finds in a store; the same store is read once."""
     if path.is_symlink() or not path.is_file():
         raise CheckFailed(
             looked=f"work/{task}",
@@ -358,12 +298,68 @@ def _load(path: Path, name: str, task: str) -> sqlite3.Connection:
             expected="the store that the lab laid out, with what you logged",
             hint=f'lab.restart("{task}") lays the start state out anew.',
         )
-    if path.stat().st_size > MAX_DATABASE:
+    size = sum(part.stat().st_size for part in _parts(path).values())
+    if size > MAX_DATABASE:
         raise _unreadable(name, task, f"more than {MAX_DATABASE >> 20} MB")
+    key = hashlib.sha256()
+    for part in _parts(path).values():
+        key.update(hashlib.sha256(part.read_bytes()).digest())
+    if key.hexdigest() not in _read:
+        found = _asked(path, name, task)
+        while len(_read) >= _KEPT:
+            del _read[next(iter(_read))]
+        _read[key.hexdigest()] = found if isinstance(found, dict) else {}
+    return _read[key.hexdigest()]
+
+
+def _asked(path: Path, name: str, task: str, **arguments: Any) -> Any:
+    """Let the room read a copy of a store, and return its answer."""
     try:
-        return sqlread.snapshot(path)
-    except sqlite3.Error as error:
+        done = modelroom.work("read", files=_parts(path), seconds=_SECONDS, **arguments)
+    except (modelroom.TooLarge, OSError) as error:
         raise _unreadable(name, task, str(error)) from error
+    if done.problem:
+        raise _unreadable(name, task, done.problem)
+    return done.value
+
+
+def _parts(path: Path) -> dict[str, Path]:
+    """Return a database's files: what a server has not yet written into it lies beside it."""
+    found = {f"{STORE}{end}": path.with_name(path.name + end) for end in ("", "-wal", "-journal")}
+    return {n: file for n, file in found.items() if file.is_file() and not file.is_symlink()}
+
+
+def _run(found: dict[str, Any]) -> Run:
+    inputs = found.get("inputs")
+    return Run(
+        *(_text(found.get(name)) for name in ("id", "name", "status", "experiment")),
+        *(_integer(found.get(name)) for name in ("started", "ended")),
+        _text(found.get("artifacts")),
+        params=_texts(found, "params"),
+        metrics={_text(k): _number(v) for k, v in _mapping(found, "metrics").items()},
+        tags=_texts(found, "tags"),
+        inputs=tuple(
+            DataSet(
+                _text(i.get("name")),
+                _text(i.get("digest")),
+                _text(i.get("context")),
+                _count(i.get("profile")),
+                _columns(i.get("schema")),
+                _text(i.get("source")),
+            )
+            for i in (inputs if isinstance(inputs, list) else [])
+            if isinstance(i, dict)
+        ),
+    )
+
+
+def _mapping(found: dict[str, Any], name: str) -> dict[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(found: dict[str, Any], name: str) -> dict[str, str]:
+    return {_text(key): _text(value) for key, value in _mapping(found, name).items()}
 
 
 def _unreadable(name: str, task: str, reason: str) -> CheckFailed:

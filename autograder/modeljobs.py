@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,115 @@ def do(place: str) -> None:
         first = (str(error).strip().splitlines() or [""])[0]
         outcome["problem"] = f"{type(error).__name__}: {first}"[:300]
     (folder / "result.json").write_text(json.dumps(outcome, default=str), "utf-8")
+
+
+def parent_ready() -> None:
+    """Open an empty store once: forks then find mappings, queries and migrations made ready."""
+    with tempfile.TemporaryDirectory() as folder:
+        client = _client(Path(folder))
+        _contents(client)
+        client._tracking_client.store.engine.dispose()
+
+
+def _client(folder: Path) -> Any:
+    """Return MLflow's client of the store in a folder; raises ValueError if that is another's."""
+    import mlflow
+
+    database = folder / "mlflow.db"
+    if database.exists():
+        with contextlib.closing(sqlite3.connect(database)) as there:
+            # MLflow would lay its tables out in any database, and find nothing in them.
+            there.execute("SELECT count(*) FROM runs").fetchone()
+    store = f"sqlite:///{database}"
+    return mlflow.MlflowClient(store, store)
+
+
+def _read(folder: Path, request: dict[str, Any]) -> Any:
+    """Tell what a store holds, or one metric's steps and values if ``history`` names its run."""
+    client = _client(folder)
+    if asked := request.get("history"):
+        return [[m.step, m.value] for m in client.get_metric_history(*asked)]
+    return _contents(client)
+
+
+def _contents(client: Any) -> dict[str, Any]:
+    """Return a store's contents as plain data: lists of what MLflow calls entities."""
+    from mlflow.entities import ViewType
+
+    experiments = list(_pages(client.search_experiments, view_type=ViewType.ALL))
+    within = [e.experiment_id for e in experiments]
+    return {
+        "experiments": [
+            {"id": e.experiment_id, "name": e.name, "location": e.artifact_location}
+            for e in experiments
+            if e.lifecycle_stage == "active"
+        ],
+        "runs": [_run_facts(r) for r in _pages(client.search_runs, experiment_ids=within)],
+        "models": [
+            {
+                "id": m.model_id,
+                "name": m.name,
+                "run": m.source_run_id,
+                "location": m.artifact_location,
+                "created": m.creation_timestamp,
+            }
+            for m in _pages(client.search_logged_models, experiment_ids=within)
+        ],
+        "registered": {
+            m.name: {name: int(v) for name, v in m.aliases.items()}
+            for m in _pages(client.search_registered_models)
+        },
+        "versions": [
+            {
+                "model": v.name,
+                "number": int(v.version),
+                "source": v.source,
+                "run": v.run_id,
+                "location": client.get_model_version_download_uri(v.name, v.version),
+                "status": v.status,
+                "description": v.description,
+                "tags": v.tags,
+            }
+            for v in _pages(client.search_model_versions)
+        ],
+    }
+
+
+def _run_facts(run: Any) -> dict[str, Any]:
+    info, data = run.info, run.data
+    return {
+        "id": info.run_id,
+        "name": info.run_name,
+        "status": info.status,
+        "experiment": info.experiment_id,
+        "started": info.start_time,
+        "ended": info.end_time,
+        "artifacts": info.artifact_uri,
+        "params": data.params,
+        "metrics": data.metrics,
+        "tags": data.tags,
+        "inputs": [
+            {
+                "name": i.dataset.name,
+                "digest": i.dataset.digest,
+                "context": {t.key: t.value for t in i.tags}.get("mlflow.data.context"),
+                "profile": i.dataset.profile,
+                "schema": i.dataset.schema,
+                "source": i.dataset.source,
+            }
+            for i in run.inputs.dataset_inputs
+        ],
+    }
+
+
+def _pages(search: Callable[..., Any], **asked: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = search(**asked, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def _predict(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -120,4 +232,4 @@ def _serve(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     raise ConnectionRefusedError("the server did not come up")
 
 
-_JOBS = {"predict": _predict, "call": _call, "run": _run, "serve": _serve}
+_JOBS = {"read": _read, "predict": _predict, "call": _call, "run": _run, "serve": _serve}

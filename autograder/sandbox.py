@@ -316,10 +316,12 @@ def bwrap(
     trusted: bool = False,
     network: bool = False,
     hidden: Sequence[Path] = (),
+    memory: Sequence[Path] = (),
 ) -> list[str]:
     """Return the bubblewrap command line that a command is appended to.
 
-    ``hidden`` are folders that would be readable and are to look empty.
+    ``hidden`` are folders that would be readable and are to look empty, ``memory`` empty ones to
+    write to beside the two that everybody has: ``/tmp`` and ``/dev/shm``.
 
     ``network`` shares the caller's network, which inside the grader is its loopback and no more.
 
@@ -343,7 +345,7 @@ def bwrap(
     line += ["--bind", "/proc", "/proc"] if trusted else ["--unshare-pid", "--proc", "/proc"]
     # What lies in memory is counted by no process: these two are the only places for it.
     line += ["--dev", "/dev"]
-    for place in ("/tmp", "/dev/shm"):
+    for place in ("/tmp", "/dev/shm", *map(str, memory)):
         line += ["--size", str(MEMORY_FILES), "--tmpfs", place]
     line += ["--dir", env["HOME"]]
     for path in (*environment_paths(), *map(str, readable)):

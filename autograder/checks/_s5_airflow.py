@@ -162,13 +162,8 @@ def last_words(run: Mapping[str, Any]) -> str:
     """Return what the first failed task said last."""
     for t in run["tasks"]:
         if t["state"] in ("failed", "up_for_retry") and t["log"]:
-            errors = [
-                ln
-                for ln in t["log"].splitlines()
-                if "Error" in ln or "Exception" in ln or ": " in ln
-            ]
-            said = (errors or t["log"].splitlines())[0]
-            return f"the last words of {t['task'][:40]}: {said.strip()[:200]}"
+            said = (t["error"] or t["log"]).strip().splitlines()
+            return f"the last words of {t['task'][:40]}: {said[0 if t['error'] else -1][:200]}"
     return ""
 
 

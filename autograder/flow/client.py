@@ -17,6 +17,8 @@ from autograder.flow.service import WORK
 from autograder.lab import JUDGE, ROLE
 from autograder.staging import remove_tree
 
+# Not below /tmp, where a task may write; see `autograder.flow.run`.
+INSIDE = Path("/flow")
 _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".toml", ".txt", ".sql", ".cfg"}
 _FILES = 200
 _BYTES = 400_000
@@ -51,8 +53,8 @@ class _Service:
         if sandbox.available():
             env["AUTOGRADER_CONFINED"] = "1"
             readable = [Path(cache)] if cache else []
-            env[WORK] = "/tmp/flow"
-            walls = sandbox.bwrap([], readable, chdir=Path("/tmp"), env=env)
+            env[WORK] = str(INSIDE / "f")
+            walls = sandbox.bwrap([], readable, chdir=Path("/tmp"), env=env, memory=[INSIDE])
             command = walls + command
         elif os.environ.get(sandbox.REQUIRED):
             raise sandbox.SandboxMissingError(sandbox.MISSING)

@@ -14,7 +14,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ import structlog
 from airflow import settings
 from airflow._shared.timezones import timezone
 from airflow.dag_processing.collection import update_dag_parsing_results_in_db
-from airflow.dag_processing.processor import DagFileProcessorProcess
+from airflow.dag_processing.processor import DagFileProcessorProcess, _parse_file_entrypoint
 from airflow.exceptions import AirflowException
 from airflow.executors.base_executor import BaseExecutor
 from airflow.jobs.job import Job
@@ -34,7 +34,11 @@ from airflow.models.asset import AssetEvent
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.xcom import XComModel
 from airflow.sdk.api.client import Client
-from airflow.sdk.execution_time.supervisor import ActivitySubprocess, in_process_api_server
+from airflow.sdk.execution_time.supervisor import (
+    ActivitySubprocess,
+    _subprocess_main,
+    in_process_api_server,
+)
 from airflow.sdk.log import logging_processors
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
@@ -42,6 +46,7 @@ from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select, update
 from uuid6 import uuid7
 
+from autograder import forkserver
 from autograder.flow.source import Behaviour, Source
 
 BUNDLE = "dags-folder"
@@ -92,6 +97,18 @@ class _Supervised(ActivitySubprocess):
         return super()._service_subprocess(min(max_wait_time, _LOOK), *args, **kwargs)
 
 
+def _walled(place: Place, work: Callable[[], None]) -> Callable[[], None]:
+    """Return work that cannot write into Airflow's database and logs, which tell what it did."""
+
+    def do() -> None:
+        if os.environ.get("AUTOGRADER_CONFINED"):
+            may = (place.project, place.lake, os.environ["AIRFLOW_HOME"], "/tmp")
+            forkserver.confine([str(path) for path in may])
+        work()
+
+    return do
+
+
 class _Sink:
     """Keeps the callbacks that the scheduler asks for; Airflow's own keeps them in the database."""
 
@@ -107,9 +124,9 @@ class InlineExecutor(BaseExecutor):
 
     is_local = True
 
-    def __init__(self, seconds: float, logs: Path) -> None:
+    def __init__(self, seconds: float, place: Place) -> None:
         super().__init__(parallelism=32)
-        self.seconds, self.logs = seconds, logs
+        self.seconds, self.place, self.logs = seconds, place, place.folder / "logs"
         self.killed: set[str] = set()
         self.callback_sink = _Sink()
 
@@ -131,6 +148,7 @@ class InlineExecutor(BaseExecutor):
                     bundle_info=workload.bundle_info,
                     client=_client(),
                     logger=logger,
+                    target=_walled(self.place, _subprocess_main),
                 )
                 with _alarm(self.seconds, process.pid) as rang:
                     code = process.wait()
@@ -248,6 +266,8 @@ def warm_up(folder: Path, template: bytes) -> None:
 
 def perform(folder: Path, request: dict[str, Any], template: bytes) -> dict[str, Any]:
     """Run one scenario over a learner's files, in an empty folder, and return what happened."""
+    if not request.get("landlock", True):
+        os.environ[forkserver.NO_LANDLOCK] = "1"
     place = Place(folder)
     _unpack(place, request["files"], template)
     _point_airflow_at(place)
@@ -290,6 +310,7 @@ def _tests(place: Place, limits: Limits) -> dict[str, Any]:
             os.dup2(written, 1)
             os.dup2(written, 2)
             os.chdir(place.project)
+            _walled(place, lambda: None)()
             import pytest
 
             options = [
@@ -326,7 +347,7 @@ class _Session:
     ) -> None:
         self.place, self.scenario, self.limits, self.source = place, scenario, limits, source
         self.deadline = time.monotonic() + limits.total
-        self.executor = InlineExecutor(limits.task, place.folder / "logs")
+        self.executor = InlineExecutor(limits.task, place)
         self.delays: dict[str, list[float]] = {}
         self.steps: list[dict[str, Any]] = []
         self.trouble = ""
@@ -398,6 +419,7 @@ class _Session:
                 logger=logger,
                 logger_filehandle=file,
                 client=_client(),
+                target=_walled(self.place, _parse_file_entrypoint),
             )
             deadline = time.monotonic() + self.limits.parse
             while not process.is_ready and time.monotonic() < deadline:
@@ -643,6 +665,7 @@ class _Session:
         return sorted(found, key=lambda t: (depth(t["task"]), t["task"], t["index"]))
 
     def _task(self, ti: TaskInstance) -> dict[str, Any]:
+        log, error = _said(self.place.folder / "logs" / f"{ti.id}.log")
         return {
             "task": ti.task_id,
             "index": ti.map_index,
@@ -650,7 +673,8 @@ class _Session:
             "tries": ti.try_number,
             "delays": self.delays.get(_key(ti), []),
             "killed": str(ti.id) in self.executor.killed,
-            "log": _tail(self.place.folder / "logs" / f"{ti.id}.log"),
+            "log": log,
+            "error": error,
         }
 
     def _xcoms(self, run: DagRun, session: Any) -> dict[str, int]:
@@ -731,19 +755,24 @@ def _key(ti: TaskInstance) -> str:
     return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}"
 
 
-def _tail(path: Path) -> str:
-    """Return a task's last words: the end of its log, as a reader wants it."""
+def _said(path: Path) -> tuple[str, str]:
+    """Return the end of a task's log, as a reader wants it, and the last error in it."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
     except OSError:
-        return ""
-    words = []
+        return "", ""
+    words, last = [], ""
     for line in lines:
         try:
             entry = json.loads(line)
         except ValueError:
             continue
-        for error in entry.get("error_detail") or []:
-            words.append(f"{error.get('exc_type')}: {error.get('exc_value')}")
+        # The error itself, then what it came of.
+        errors = [
+            f"{error.get('exc_type')}: {error.get('exc_value')}"
+            for error in entry.get("error_detail") or []
+        ]
+        words += errors
+        last = errors[0] if errors else last
         words.append(str(entry.get("event", "")))
-    return "\n".join(words)[-1500:]
+    return "\n".join(words)[-1500:], last[:1500]

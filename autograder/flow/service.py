@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -88,8 +89,9 @@ def warm_up(folder: Path) -> bytes:
     warnings.simplefilter("ignore")
     from autograder.flow import run
 
-    with contextlib.suppress(Exception):
-        import pytest  # noqa: F401
+    for name in ("pytest", "sandlock"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
     logging.disable(logging.WARNING)
     pid = os.fork()
     if pid == 0:
@@ -186,11 +188,11 @@ def _clear(folder: Path, home: dict[str, bytes]) -> None:
     """
     places = [folder]
     if os.environ.get("AUTOGRADER_CONFINED"):
-        # These two are the sandbox's own.
+        # The first two are the sandbox's own.
         mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         places = [
             place
-            for place in (*Path("/tmp").iterdir(), *Path("/dev/shm").iterdir())
+            for place in (*Path("/tmp").iterdir(), *Path("/dev/shm").iterdir(), folder)
             if not any(f"{mount}/".startswith(f"{place}/") for mount in mounts)
         ]
     for place in places:

@@ -1832,7 +1832,7 @@ def _dag(name: str, tries: str, code: str, **rest: object) -> None:
 
 
 _SETTINGS_OF_AIRFLOW = """[core]
-plugins_folder = /tmp/flow/run/project/dags/plugins
+plugins_folder = /flow/f/run/project/dags/plugins
 lazy_load_plugins = False
 [database]
 sql_alchemy_conn = sqlite:////@COURSE@/gradebook.db
@@ -1894,13 +1894,13 @@ _dag(
     "a DAG leaves plugins and settings in Airflow's home and a folder that cannot be removed",
     """
 import os, pathlib
-for name in ("/tmp/flow/home/plugins/x.py", "/tmp/flow/home/config/airflow_local_settings.py",
-             "/tmp/flow/home/airflow.cfg", "/tmp/home/.netrc", "/tmp/flow/run/kept/x",
+for name in ("/flow/f/home/plugins/x.py", "/flow/f/home/config/airflow_local_settings.py",
+             "/flow/f/home/airflow.cfg", "/tmp/home/.netrc", "/flow/f/run/kept/x",
              "/dev/shm/x/y", "/tmp/conftest.py"):
     place = pathlib.Path(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text("raise SystemExit(3)\\n")
-os.chmod("/tmp/flow/run/kept", 0)
+os.chmod("/flow/f/run/kept", 0)
 """,
     says="while the file was read",
 )

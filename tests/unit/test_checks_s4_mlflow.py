@@ -139,7 +139,7 @@ def test_a_view_that_never_ends(task: Callable[[int], Path]) -> None:
     )
     began = time.monotonic()
     assert "cannot be read" in says("metric_steps", folder)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 40
 
 
 def test_values_without_end(task: Callable[[int], Path]) -> None:
@@ -150,8 +150,12 @@ def test_values_without_end(task: Callable[[int], Path]) -> None:
         "CREATE TABLE params (run_uuid TEXT, key TEXT, "
         "value TEXT GENERATED ALWAYS AS (hex(zeroblob(1500000))) VIRTUAL)",
         *["INSERT INTO params (run_uuid, key) VALUES ('x', 'y')"] * 300,
+        "INSERT INTO runs (run_uuid, name, status, start_time, lifecycle_stage, artifact_uri, "
+        "experiment_id, user_id) VALUES ('x', 'x', 'FINISHED', 1, 'active', '', 1, '')",
     )
-    assert "cannot be read" in says("metric_steps", folder)
+    began = time.monotonic()
+    assert "history of valid_auc in run x" in says("metric_steps", folder)
+    assert time.monotonic() - began < 40
 
 
 def test_a_database_that_a_server_holds(task: Callable[[int], Path]) -> None:
@@ -318,7 +322,8 @@ def project(folder: Path, mlproject: str, train: str) -> None:
         run = "a" * 32
         database.execute(
             "INSERT INTO runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, "
-            "artifact_uri, experiment_id) VALUES (?, 'x', 'FINISHED', 1, 2, 'active', '', 1)",
+            "artifact_uri, experiment_id, user_id) "
+            "VALUES (?, 'x', 'FINISHED', 1, 2, 'active', '', 1, '')",
             (run,),
         )
         database.execute("INSERT INTO tags VALUES ('mlflow.project.entryPoint', 'main', ?)", (run,))
