@@ -37,6 +37,7 @@ from docker.models.images import Image
 from docker.utils.build import exclude_paths
 
 from autograder import indexproxy
+from autograder.classicbuilder import classic
 from autograder.dockerfile import Dockerfile, DockerfileError
 from autograder.verdict import NotGradedHere
 
@@ -324,8 +325,8 @@ def _archive(
                     archive.addfile(info, stream)
             else:
                 archive.addfile(info)
-        label = f'LABEL {OWNER}="{_owner()}"'
-        for name, content in {**changed, "Dockerfile": recipe.labelled(label).encode()}.items():
+        text, more = classic(recipe, f'LABEL {OWNER}="{_owner()}"')
+        for name, content in {**changed, **more, "Dockerfile": text.encode()}.items():
             info = tarfile.TarInfo(name)
             info.size, info.mode, info.mtime = len(content), 0o644, int(time.time())
             archive.addfile(info, io.BytesIO(content))

@@ -14,13 +14,27 @@ class DockerfileError(ValueError):
 
 
 @dataclass(frozen=True)
+class Document:
+    """A here-document: text that follows an instruction, up to a line that is its name."""
+
+    name: str
+    body: str
+    quoted: bool
+
+
+@dataclass(frozen=True)
 class Instruction:
-    """One instruction: its word in capitals, the rest of it, and the lines it stands in."""
+    """One instruction: its word in capitals, the rest of it, and the lines it stands in.
+
+    ``raw`` is the rest with its blanks as they are, ``documents`` what follows it.
+    """
 
     word: str
     value: str
     first: int
     last: int
+    raw: str = ""
+    documents: tuple[Document, ...] = ()
 
     @property
     def text(self) -> str:
@@ -54,7 +68,10 @@ class Dockerfile:
         found: list[Instruction] = []
         parts: list[str] = []
         first = 0
+        end = 0
         for number, line in enumerate(lines):
+            if number < end:
+                continue
             if line.lstrip().startswith("#") or (parts and not line.strip()):
                 continue
             if not parts:
@@ -62,11 +79,13 @@ class Dockerfile:
             continued = re.search(r"\\\s*$", line)
             parts.append(line[: continued.start()] if continued else line)
             if not continued or number == len(lines) - 1:
-                word, _, value = " ".join(parts).strip().partition(" ")
+                word, _, raw = " ".join(parts).strip().partition(" ")
+                word, value = word.upper(), re.sub(r"\s+", " ", raw).strip()
+                documents, end = (), number + 1
+                if word in ("RUN", "COPY", "ADD"):
+                    documents, end = _documents(raw, lines, number + 1)
                 if word:
-                    found.append(
-                        Instruction(word.upper(), re.sub(r"\s+", " ", value).strip(), first, number)
-                    )
+                    found.append(Instruction(word, value, first, end - 1, raw, documents))
                 parts = []
         return cls(lines, tuple(found))
 
@@ -112,47 +131,24 @@ class Dockerfile:
             image = stages.get(image.lower(), image)
         return image
 
-    def labelled(self, label: str) -> str:
-        """Return the text for the classic builder, with one more line after each FROM.
 
-        Cache mounts, which only BuildKit knows, become ordinary folders that are emptied again.
-        """
-        after = {line.last for line in self.instructions if line.word == "FROM"}
-        lines = list(self.lines)
-        for instruction in self.instructions:
-            if instruction.word == "RUN":
-                _empty_caches(lines, instruction)
-        out = []
-        for number, line in enumerate(lines):
-            out.append(line)
-            if number in after:
-                out.append(label)
-        return "\n".join(out) + "\n"
+# How an instruction says that a document follows.
+HERE = r"<<(-?)([\"']?)([A-Za-z_]\w*)\2"
 
 
-_MOUNT = re.compile(r"--mount=(\S+)\s?")
+def _documents(raw: str, lines: tuple[str, ...], at: int) -> tuple[tuple[Document, ...], int]:
+    """Return the documents that follow an instruction, and the line after the last of them."""
+    found = []
+    for tabs, quote, name in re.findall(rf"(?<!\S)\d*{HERE}(?=[\s;&|>)]|$)", raw):
+        body = [line.lstrip("\t") if tabs else line for line in lines[at:]]
+        if name not in body:
+            # Not ended: the builder has its own words for that.
+            return (), at
+        length = body.index(name)
+        text = "".join(f"{line}\n" for line in body[:length])
+        found.append(Document(name, text, bool(quote)))
+        at += length + 1
+    return tuple(found), at
 
 
-def _empty_caches(lines: list[str], instruction: Instruction) -> None:
-    """Rewrite a RUN whose mounts are all caches; others are the builder's to refuse."""
-    flags = instruction.value
-    targets = []
-    while found := _MOUNT.match(flags):
-        options = dict(part.partition("=")[::2] for part in found[1].split(","))
-        target = next((options[n] for n in ("target", "dst", "destination") if n in options), "")
-        if options.get("type") != "cache" or not re.fullmatch(r"/[\w./-]*\w", target):
-            return
-        targets.append(target)
-        flags = flags[found.end() :]
-    # A text that goes on over lines is BuildKit's as well: the builder then says so.
-    if not targets or "<<" in flags:
-        return
-    for number in range(instruction.first, instruction.last + 1):
-        lines[number] = _MOUNT.sub("", lines[number])
-    # Without a shell there is nothing to empty them with; they then count as what is in the image.
-    if not flags.startswith("["):
-        emptied = " ".join(f"{target}/*" for target in targets)
-        lines[instruction.last] = f"{lines[instruction.last].rstrip()} && rm -rf {emptied}"
-
-
-__all__ = ["Dockerfile", "DockerfileError", "Instruction"]
+__all__ = ["HERE", "Dockerfile", "DockerfileError", "Document", "Instruction"]

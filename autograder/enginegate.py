@@ -29,6 +29,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from docker.errors import DockerException
 
 from autograder import containers
+from autograder.classicbuilder import classic
 from autograder.dockerfile import Dockerfile
 
 _SECOND = 1_000_000_000
@@ -440,6 +441,7 @@ def _relabelled(body: bytes, name: str) -> tuple[bytes, Dockerfile]:
     """Return a build's context with our label in each stage, and the recipe."""
     packed = io.BytesIO()
     recipe = None
+    more: dict[str, bytes] = {}
     with (
         tarfile.open(fileobj=io.BytesIO(body), mode="r:*") as given,
         tarfile.open(fileobj=packed, mode="w") as archive,
@@ -448,10 +450,14 @@ def _relabelled(body: bytes, name: str) -> tuple[bytes, Dockerfile]:
             content = given.extractfile(member) if member.isfile() else None
             if member.name.removeprefix("./") == name and content:
                 recipe = Dockerfile.parse(content.read(100_000).decode("utf-8", "replace"))
-                text = recipe.labelled(f'LABEL {containers.OWNER}="{containers._owner()}"')
+                text, more = classic(recipe, f'LABEL {containers.OWNER}="{containers._owner()}"')
                 member.name, member.size = "Dockerfile", len(text.encode())
                 content = io.BytesIO(text.encode())
             archive.addfile(member, content)
+        for place, data in more.items():
+            member = tarfile.TarInfo(place)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
     if recipe is None or not recipe.froms:
         raise _Refused(400, f"Cannot locate specified Dockerfile: {name}")
     return packed.getvalue(), recipe

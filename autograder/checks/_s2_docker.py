@@ -87,8 +87,9 @@ def _how_to_build(task: Path, error: BuildFailedError) -> str:
         )
     if "requires BuildKit" in error.reason or "unknown flag" in error.reason.lower():
         return (
-            "the grader's engine builds with the classic builder, which does not know this "
-            "option. Leave it out: the task needs none of BuildKit's."
+            "the grader does not know this option of BuildKit's. Leave it out: no task needs it. "
+            "It does know here-documents, --link, --chmod with a number, and mounts of the types "
+            "cache, bind and tmpfs."
         )
     return (
         f"docker build work/{task.name}/{PROJECT} shows the same in your terminal. Only files of "

@@ -47,6 +47,11 @@
 # The checks read your Dockerfile, build it themselves, run what comes out and talk to it. They
 # leave the engine as they found it. What *you* build stays until you remove it: the last cell of
 # this notebook does.
+#
+# They build in a place without secrets and with no network but package indexes. Of what only the
+# newer builder, BuildKit, knows, they understand here-documents, `--link`, `--chmod` with a number,
+# and mounts of the types `cache`, `bind` and `tmpfs`. Leave its other options out; no task needs
+# them.
 
 # %% setup="lab"
 from autograder import Lab

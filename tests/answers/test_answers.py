@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from autograder.engine import Graded, autograde
 from autograder.results import CheckResult, Status, SubmissionResult
 from autograder.source import write_notebook
 from tests.conftest import COURSE, lacks, notebooks
+from tests.solutions import shared_folder, solution
 
 LABS = COURSE.lab_names()
 
@@ -42,27 +42,27 @@ class Solved:
 @pytest.fixture(scope="session")
 def solved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Solved]:
     """Do a lab once for all processes of a test run, however many ask."""
-    shared = tmp_path_factory.getbasetemp()
-    # With xdist, every worker has a folder of its own below one that they share.
-    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
-    shared = shared / "solved"
-    shared.mkdir(exist_ok=True)
+    shared = shared_folder(tmp_path_factory, "solved")
 
     def do(lab: str) -> Solved:
         work, file = shared / lab / "work", shared / f"{lab}.json"
         with (shared / f"{lab}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.exists():
-                result = _solve(lab, shared / lab)
+                brought = None if lacks(lab) else solution(lab, tmp_path_factory).work
+                result = _solve(lab, shared / lab, brought)
                 file.write_text(json.dumps(result.to_json()), "utf-8")
         return Solved(work, SubmissionResult.from_json(json.loads(file.read_text("utf-8"))))
 
     return do
 
 
-def _solve(lab: str, folder: Path) -> SubmissionResult:
+def _solve(lab: str, folder: Path, brought: Path | None) -> SubmissionResult:
+    """Grade the solution on the evidence that its learner brings; without any, run its cells."""
     solution, release, master = notebooks(lab)
     path = hand_in(Answer(lab, "right_solution", ""), solution, release, folder / "in" / lab)
+    if brought:
+        shutil.copytree(brought, path.parent / "work", symlinks=True)
     graded = autograde(path, lab, master=master)
     assert graded.folder is not None
     shutil.copytree(graded.folder / "work", folder / "work", symlinks=True)
@@ -87,13 +87,14 @@ def grade(solved: Callable[[str], Solved], tmp_path: Path) -> Callable[..., Grad
 def test_scores_exactly_and_says_why(
     answer: Answer, grade: Callable[..., Graded], no_git_config: None
 ) -> None:
-    result = grade(answer).result
+    done = grade(answer)
+    result = done.result
     graded = [c for c in result.checks if not _needs_more(c, answer.lab)]
     got = {c.name: c.points for c in graded}
     wanted = {n: c.points for n, c in checks_of(answer.lab).items()} | answer.scores
     assert result.problem == ""
     assert answer.scores.keys() <= {c.name for c in result.checks}
-    assert got == {name: wanted[name] for name in got}, "\n".join(c.message for c in result.checks)
+    assert got == {name: wanted[name] for name in got}, _told(done)
     for check in result.checks:
         if check.status is Status.FAILED:
             for part in ("Looked at", "Found", "Expected", "Try"):
@@ -102,6 +103,16 @@ def test_scores_exactly_and_says_why(
             assert max(map(len, check.message.splitlines())) <= 84
     if left := len(result.checks) - len(graded):
         pytest.skip(f"{left} of {len(result.checks)} checks need {lacks(answer.lab)}")
+
+
+def _told(done: Graded) -> str:
+    """What somebody must read who asks why an answer scored otherwise: messages, and outputs."""
+    told = [check.message for check in done.result.checks]
+    for cell in done.notebook.cells if done.notebook else ():
+        for output in cell.get("outputs", ()):
+            said = output.get("text") or "\n".join(output.get("traceback", ()))
+            told += [f"--- {cell.source[:200]}\n{said[-2000:]}"] if said else []
+    return "\n".join(told)
 
 
 def _needs_more(check: CheckResult, lab: str) -> bool:

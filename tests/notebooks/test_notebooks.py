@@ -6,28 +6,20 @@ a network. Solutions run once, with papermill, and nbval compares the outputs of
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import re
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-import papermill
-import psutil
 import pytest
-from nbformat import NotebookNode
 
 from autograder import pages
-from autograder.learner.standing import first_cell
 from tests.conftest import COURSE, ROOT, lacks
 from tests.notebooks.replay import EXECUTED
+from tests.solutions import as_nobody, copy_notebooks, run, solution
 
 SOLUTIONS = [f"solutions/{lab}/{lab}.ipynb" for lab in COURSE.lab_names()]
 NOTEBOOKS = [*(f"course/{name}.ipynb" for name in pages.page_names(COURSE)), *SOLUTIONS]
@@ -35,51 +27,14 @@ NOTEBOOKS = [*(f"course/{name}.ipynb" for name in pages.page_names(COURSE)), *SO
 
 # A network of one: the machine itself. Mind that /dev and /proc stay what they are.
 NO_NETWORK = ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]
-GB = 1 << 30
-# Binder's promise, and what its Jupyter server takes of that (measured: 0.2 GB).
-BINDER, SERVER = 2 * GB, 0.25 * GB
-
-
-@contextmanager
-def watched_memory() -> Iterator[list[int]]:
-    """Measure the most memory that this process's children use together meanwhile."""
-    peak, stop = [0], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.5):
-            used = 0
-            for child in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    # What processes share is divided among them.
-                    used += child.memory_full_info().pss
-            peak[0] = max(peak[0], used)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        thread.join()
-
-
-def memory_of(path: Path) -> tuple[float, str]:
-    """Return how much memory a notebook may use: what its first cell asks for, or Binder's."""
-    asked = re.search(r"([\d.]+) GB of memory", first_cell(path))
-    return (float(asked[1]) * GB, asked[0]) if asked else (BINDER, "Binder has 2 GB")
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, no_git_config: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scratch(tmp_path: Path) -> Iterator[Path]:
     """A copy of the notebooks in which nobody has worked yet."""
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    # Tools say more where they believe a machine is reading.
-    monkeypatch.delenv("CI", raising=False)
-    pages.copy_notebooks(COURSE, tmp_path)
-    for lab in COURSE.lab_names():
-        (tmp_path / "solutions" / lab).mkdir(parents=True)
-        shutil.copy(COURSE.solutions / lab / f"{lab}.ipynb", tmp_path / "solutions" / lab)
-    return tmp_path
+    copy_notebooks(tmp_path)
+    with as_nobody():
+        yield tmp_path
 
 
 def _skip_where_tools_lack(notebook: str) -> None:
@@ -89,63 +44,26 @@ def _skip_where_tools_lack(notebook: str) -> None:
         pytest.skip(f"needs {needs}")
 
 
-def _run(path: Path) -> NotebookNode:
-    """Run a notebook where it lies, a page of the course small; check its memory."""
-    cells = nbformat.read(path, 4).cells
-    small = any("parameters" in cell.metadata.get("tags", ()) for cell in cells)
-    with watched_memory() as peak:
-        executed = papermill.execute_notebook(
-            path,
-            path.with_name("executed.ipynb"),
-            parameters={"SMALL": True} if small else {},
-            cwd=path.parent,
-            kernel_name="python3",
-            progress_bar=False,
-        )
-    allowed, said = memory_of(path)
-    print(f"{path.name}: {peak[0] / GB:.2f} GB at most, {allowed / GB:.1f} GB allowed")
-    assert peak[0] + SERVER < allowed, f"{said}; write into its first cell: needs N GB of memory"
-    return executed
-
-
-@pytest.fixture
-def solution_run(scratch: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Run a lab's solution once for both of its tests, whichever process they are in."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
-    shared = shared / "executed"
-    shared.mkdir(exist_ok=True)
-
-    def do(notebook: str) -> Path:
-        done = shared / Path(notebook).name
-        with done.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not done.exists():
-                _run(scratch / notebook)
-                shutil.copy((scratch / notebook).with_name("executed.ipynb"), done)
-        return done
-
-    return do
-
-
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_runs_with_papermill(
-    notebook: str, scratch: Path, solution_run: Callable[[str], Path]
+    notebook: str, scratch: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     _skip_where_tools_lack(notebook)
     if notebook in SOLUTIONS:
-        executed = nbformat.read(solution_run(notebook), 4)
+        executed = nbformat.read(solution(Path(notebook).stem, tmp_path_factory).executed, 4)
     else:
-        executed = _run(scratch / notebook)
+        executed = run(scratch / notebook)
     assert all(c.execution_count for c in executed.cells if c.cell_type == "code")
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_gives_its_stored_outputs_again(
-    notebook: str, scratch: Path, solution_run: Callable[[str], Path]
+    notebook: str, scratch: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     _skip_where_tools_lack(notebook)
-    recorded = solution_run(notebook) if notebook in SOLUTIONS else None
+    recorded = None
+    if notebook in SOLUTIONS:
+        recorded = solution(Path(notebook).stem, tmp_path_factory).executed
     done = _nbval(scratch / notebook, recorded, alone=notebook.startswith("course/"))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 

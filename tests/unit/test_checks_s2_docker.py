@@ -15,6 +15,7 @@ import pytest
 
 from autograder import containers
 from autograder.checks import checks_of
+from autograder.classicbuilder import classic
 from autograder.containers import BuildFailedError, BuildLimits, RunFailedError
 from autograder.dockerfile import Dockerfile
 from autograder.engine import autograde
@@ -88,7 +89,8 @@ def test_a_build_that_takes_the_memory_is_ended(tmp_path: Path, clean: None) -> 
         ("ADD http://example.org/x /x\n", "downloads nothing"),
         ("COPY --from=evil.example.org/miner:1 / /\n", "has no image"),
         ("FROM someone/else\n", "has no image"),
-        ("RUN --mount=type=bind,source=app,target=/x true\n", "BuildKit"),
+        ("RUN --mount=type=secret,id=key true\n", "BuildKit"),
+        ("COPY --parents app /x\n", "nknown flag: parents"),
         ("NONSENSE\n", "unknown instruction"),
     ],
 )
@@ -300,4 +302,69 @@ def test_a_dockerfile_is_read_as_the_engine_reads_it() -> None:
     assert found.instructions[2].value == "one two"
     assert found.bases == ["python:3.11", "debian:12", "busybox:1"]
     assert found.final_base == "debian:12"
-    assert found.labelled("LABEL x=1").count("LABEL x=1") == 3
+    assert classic(found, "LABEL x=1")[0].count("LABEL x=1") == 3
+
+
+def test_here_documents_are_no_instructions() -> None:
+    text = (
+        "FROM python\nRUN <<EOF\nUSER root\nFROM x\nEOF\nRUN python3 - <<-'A' <<B && true\n"
+        "\tone\n\tA\ntwo\nB\nUSER app\nRUN cat <<never\n"
+    )
+    found = Dockerfile.parse(text)
+    words = [(i.word, [d.body for d in i.documents]) for i in found.instructions]
+    assert words == [
+        ("FROM", []),
+        ("RUN", ["USER root\nFROM x\n"]),
+        ("RUN", ["one\n", "two\n"]),
+        ("USER", []),
+        ("RUN", []),
+    ]
+    assert classic(Dockerfile.parse("FROM a\nCOPY a b"), "L") == ("FROM a\nL\nCOPY a b\n", {})
+
+
+MODERN = r"""
+ENV WHO=you
+RUN <<EOF
+echo "hello $WHO" > /hello
+echo "second line" >> /hello
+EOF
+RUN <<-"EOF" python3
+	open("/by-python", "w").write("$WHO")
+	EOF
+RUN <<EOF
+#!/usr/bin/env python3
+open("/by-shebang", "w").write("yes")
+EOF
+COPY --link --chmod=750 script.sh other.txt /scripts/
+COPY --chmod=0600 <<'EOF' /etc/own.conf
+name = $WHO
+EOF
+RUN --mount=type=bind,source=other.txt,target=/tmp/other.txt --mount=type=cache,target=/c \
+    cp /tmp/other.txt /bound && touch /c/left
+RUN useradd app
+USER app
+COPY --chown=app --chmod=700 script.sh /home/mine.sh
+RUN whoami > /tmp/who
+SHELL ["/bin/bash", "-c"]
+RUN <<EOF
+[[ bash == b* ]] && echo bash > /tmp/shell
+EOF
+"""
+
+
+@needs_engine
+def test_what_only_buildkit_knows_is_built_all_the_same(tmp_path: Path, clean: None) -> None:
+    (tmp_path / "script.sh").write_text("true\n")
+    (tmp_path / "other.txt").write_text("other\n")
+    image = built(tmp_path, MODERN + 'CMD ["sleep", "60"]\n')
+    look = (
+        "cat /hello /by-python /by-shebang /bound /tmp/who /tmp/shell; ls /c | wc -l; "
+        "stat -c '%a %U %n' /scripts/* /etc/own.conf /home/mine.sh; cat /etc/own.conf"
+    )
+    with containers.running(image) as container:
+        done = container.container.exec_run(["sh", "-c", look], user="root")
+    assert done.output.decode().splitlines() == [
+        *("hello you", "second line", "$WHOyesother", "app", "bash", "0"),
+        *("750 root /scripts/other.txt", "750 root /scripts/script.sh"),
+        *("600 root /etc/own.conf", "700 app /home/mine.sh", "name = $WHO"),
+    ]

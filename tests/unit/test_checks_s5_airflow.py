@@ -264,6 +264,13 @@ def test_catchup_is_no_backfill(left: Left) -> None:
     assert "catchup=True makes up for every month" in left.says("only_the_half_year")
 
 
+def test_runs_by_hand_are_no_backfill(left: Left) -> None:
+    left.ran(HALF_YEAR, kind="manual")
+    left.made(HALF_YEAR)
+    assert "no backfill; 6 runs (manual)" in left.says("backfill_asked")
+    assert left.says("half_year_made") == ""
+
+
 def test_a_backfill_of_another_dag_or_of_none_does_not_count(left: Left) -> None:
     left.ran(HALF_YEAR, of=7)
     assert "no backfill" in left.says("backfill_asked")

@@ -1,16 +1,16 @@
-"""Uses the long forms of compose, a list of what may pass, and its own order of lines."""
+"""Uses the long forms of compose, a list of what may pass, and what only BuildKit knows."""
 
 CELLS = {
     "cache": r"""%%bash
 cd work/2-cache/flight-delays
 cat > Dockerfile <<'EOF'
+# syntax=docker/dockerfile:1
 FROM python:3.11-slim-bookworm
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir \
+RUN --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt \
     # the packages only
-    --requirement /tmp/requirements.txt \
- && rm /tmp/requirements.txt
-ADD . /srv/
+    --mount=type=cache,target=/root/.cache/pip \
+    pip install --requirement /tmp/requirements.txt
+COPY --link --chmod=755 . /srv/
 WORKDIR /srv
 CMD exec uvicorn service.app:app --host 0.0.0.0
 EOF

@@ -1,0 +1,135 @@
+"""Every lab's solution, run once in a test run by papermill, as its learner would run it.
+
+Both tests of the notebook, and all answers of the lab, work with what that run left: its outputs,
+and the evidence in its ``work`` folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import papermill
+import psutil
+import pytest
+from nbformat import NotebookNode
+
+from autograder import pages
+from autograder.learner.standing import first_cell
+from tests.conftest import COURSE
+
+GB = 1 << 30
+# Binder's promise, and what its Jupyter server takes of that (measured: 0.2 GB).
+BINDER, SERVER = 2 * GB, 0.25 * GB
+
+
+@dataclass(frozen=True)
+class Done:
+    """A solution that has run: the notebook with its outputs, and the folder of its evidence."""
+
+    executed: Path
+    work: Path
+
+
+def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
+    """Return a folder that all processes of a test run share."""
+    base = factory.getbasetemp()
+    # With xdist, every worker has a folder of its own below one that they share.
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def solution(lab: str, factory: pytest.TempPathFactory) -> Done:
+    """Run a lab's solution, unless another test or process has, and return what it left."""
+    shared = shared_folder(factory, "executed")
+    folder = shared / lab / "solutions" / lab
+    done = Done(folder / "executed.ipynb", folder / "work")
+    with (shared / f"{lab}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.executed.exists():
+            shutil.rmtree(shared / lab, ignore_errors=True)
+            copy_notebooks(shared / lab)
+            with as_nobody():
+                executed = run(folder / f"{lab}.ipynb")
+            # Under this name only when it has run to its end.
+            nbformat.write(executed, done.executed)
+    return done
+
+
+def copy_notebooks(folder: Path) -> None:
+    """Lay out the notebooks of the course and its solutions, in which nobody has worked yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages.copy_notebooks(COURSE, folder)
+    for lab in COURSE.lab_names():
+        (folder / "solutions" / lab).mkdir(parents=True)
+        shutil.copy(COURSE.solutions / lab / f"{lab}.ipynb", folder / "solutions" / lab)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Look like a learner's machine on which nobody ever configured anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NBGRADER_EXECUTION", raising=False)
+        # Tools say more where they believe a machine is reading.
+        patch.delenv("CI", raising=False)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+        yield
+
+
+def run(path: Path) -> NotebookNode:
+    """Run a notebook where it lies, a page of the course small; check its memory."""
+    cells = nbformat.read(path, 4).cells
+    small = any("parameters" in cell.metadata.get("tags", ()) for cell in cells)
+    with watched_memory() as peak:
+        executed = papermill.execute_notebook(
+            path,
+            path.with_name("running.ipynb"),
+            parameters={"SMALL": True} if small else {},
+            cwd=path.parent,
+            kernel_name="python3",
+            progress_bar=False,
+        )
+    allowed, said = memory_of(path)
+    print(f"{path.name}: {peak[0] / GB:.2f} GB at most, {allowed / GB:.1f} GB allowed")
+    assert peak[0] + SERVER < allowed, f"{said}; write into its first cell: needs N GB of memory"
+    return executed
+
+
+@contextmanager
+def watched_memory() -> Iterator[list[int]]:
+    """Measure the most memory that this process's children use together meanwhile."""
+    peak, stop = [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(1):
+            used = 0
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    # What processes share is divided among them.
+                    used += child.memory_full_info().pss
+            peak[0] = max(peak[0], used)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        thread.join()
+
+
+def memory_of(path: Path) -> tuple[float, str]:
+    """Return how much memory a notebook may use: what its first cell asks for, or Binder's."""
+    asked = re.search(r"([\d.]+) GB of memory", first_cell(path))
+    return (float(asked[1]) * GB, asked[0]) if asked else (BINDER, "Binder has 2 GB")
