@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +37,104 @@ def do(place: str) -> None:
     (folder / "result.json").write_text(json.dumps(outcome, default=str), "utf-8")
 
 
+@dataclass
+class _Warm:
+    """A place where the first process of the room has had a store, and the store's revision.
+
+    SQLAlchemy remembers by engine what it has made of a query, MLflow by address which stores it
+    has opened: half of what the first question to a store takes.  So jobs bring theirs to this
+    place.  They run in forks, one at a time, and what one leaves there is gone before the next.
+    """
+
+    place: Path
+    revision: str
+
+    @property
+    def address(self) -> str:
+        return f"sqlite:///{self.place / 'mlflow.db'}"
+
+
+_warm: _Warm | None = None
+
+
 def parent_ready() -> None:
-    """Open an empty store once: forks then find mappings, queries and migrations made ready."""
-    with tempfile.TemporaryDirectory() as folder:
-        client = _client(Path(folder))
-        _contents(client)
+    """Work with an empty store once, for all jobs to come."""
+    global _warm
+    warm = _Warm(Path(tempfile.mkdtemp(prefix="store-")), "")
+    try:
+        import mlflow
+
+        client = mlflow.MlflowClient(warm.address, warm.address)
+        _rehearse(client)
+        warm.revision = _revision(warm.place / "mlflow.db")
         client._tracking_client.store.engine.dispose()
+        client._get_registry_client().store.engine.dispose()
+        _warm = warm
+    finally:
+        shutil.rmtree(warm.place)
 
 
-def _client(folder: Path) -> Any:
-    """Return MLflow's client of the store in a folder; raises ValueError if that is another's."""
-    import mlflow
+def _rehearse(client: Any) -> None:
+    """Ask a store for what checks and learners' functions ask for."""
+    experiment = client.create_experiment("x")
+    run = client.create_run(experiment).info.run_id
+    client.log_param(run, "x", "1")
+    client.log_metric(run, "x", 1.0, step=1)
+    client.set_tag(run, "x", "1")
+    client.set_terminated(run)
+    client.get_run(run)
+    client.get_metric_history(run, "x")
+    client.get_experiment_by_name("x")
+    client.search_runs([experiment], "tags.x = '1'", order_by=["metrics.x DESC"])
+    client.create_registered_model("x")
+    client.create_model_version("x", "file:///x", run)
+    client.set_registered_model_alias("x", "a", "1")
+    client.set_model_version_tag("x", "1", "x", "1")
+    client.get_model_version_by_alias("x", "a")
+    client.get_model_version("x", "1")
+    _contents(client)
+    client.delete_registered_model_alias("x", "a")
 
-    database = folder / "mlflow.db"
-    if database.exists():
-        with contextlib.closing(sqlite3.connect(database)) as there:
-            # MLflow would lay its tables out in any database, and find nothing in them.
-            there.execute("SELECT count(*) FROM runs").fetchone()
-    store = f"sqlite:///{database}"
-    return mlflow.MlflowClient(store, store)
+
+def _revision(database: Path) -> str:
+    """Return the revision of a store; raises sqlite3.Error if the database is none."""
+    with contextlib.closing(sqlite3.connect(database)) as there:
+        # MLflow would lay its tables out in any database, and find nothing in them.
+        there.execute("SELECT count(*) FROM runs").fetchone()
+        return str(there.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+@contextlib.contextmanager
+def _store(folder: Path) -> Iterator[str]:
+    """Yield the address of the store in a job's folder; it is back there at the end.
+
+    Raises sqlite3.Error for a database that is no store.
+    """
+    there = folder / "mlflow.db"
+    if _warm is None or not there.exists() or _revision(there) != _warm.revision:
+        # MLflow has its own words for one of another release.
+        yield f"sqlite:///{there}"
+        return
+    _warm.place.mkdir()
+    for part in folder.glob("mlflow.db*"):
+        shutil.move(part, _warm.place / part.name)
+    try:
+        yield _warm.address
+    finally:
+        for part in _warm.place.glob("mlflow.db*"):
+            shutil.move(part, folder / part.name)
+        shutil.rmtree(_warm.place)
 
 
 def _read(folder: Path, request: dict[str, Any]) -> Any:
     """Tell what a store holds, or one metric's steps and values if ``history`` names its run."""
-    client = _client(folder)
-    if asked := request.get("history"):
-        return [[m.step, m.value] for m in client.get_metric_history(*asked)]
-    return _contents(client)
+    import mlflow
+
+    with _store(folder) as store:
+        client = mlflow.MlflowClient(store, store)
+        if asked := request.get("history"):
+            return [[m.step, m.value] for m in client.get_metric_history(*asked)]
+        return _contents(client)
 
 
 def _contents(client: Any) -> dict[str, Any]:
@@ -171,11 +244,15 @@ def _numbers(answer: Any) -> list[float]:
 
 def _call(folder: Path, request: dict[str, Any]) -> Any:
     """Call a function of a learner's file; ``{store}`` is the address of a copied store."""
+    with _store(folder) as store:
+        return _called(folder, request, store)
+
+
+def _called(folder: Path, request: dict[str, Any], store: str) -> Any:
     import importlib.util
 
     import mlflow
 
-    store = f"sqlite:///{folder / 'mlflow.db'}"
     mlflow.set_tracking_uri(store)
     mlflow.set_registry_uri(store)
     os.environ["MLFLOW_TRACKING_URI"] = store
@@ -192,9 +269,13 @@ def _call(folder: Path, request: dict[str, Any]) -> Any:
 
 def _run(folder: Path, request: dict[str, Any]) -> str:
     """Run a project's command in its folder, Python scripts without importing MLflow anew."""
+    with _store(folder) as store:
+        return _ran(folder, request, store)
+
+
+def _ran(folder: Path, request: dict[str, Any], store: str) -> str:
     import runpy
 
-    store = f"sqlite:///{folder / 'mlflow.db'}"
     os.environ["MLFLOW_TRACKING_URI"] = store
     os.chdir(folder / "project")
     words = request["command"]

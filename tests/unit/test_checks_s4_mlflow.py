@@ -289,7 +289,7 @@ def test_what_a_job_leaves_behind_is_gone_before_the_next(tmp_path: Path) -> Non
     look = (
         "import os; from pathlib import Path; "
         "return [p.name for p in Path('/tmp').iterdir() if p.name == 'left'] + ["
-        "c for p in Path('/proc').glob('[0-9]*/cmdline') if '77' in (c := p.read_text())]"
+        "c for p in Path('/proc').glob('[0-9]*/cmdline') if 'sleep\\x0077' in (c := p.read_text())]"
     )
     assert work(tmp_path, look).value == "[]"
 
