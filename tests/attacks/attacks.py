@@ -1866,7 +1866,7 @@ _dag(
     "airflow_dag_ends_all",
     "a DAG that is read writes outside and ends every process it can see",
     _REACH + _KILL,
-    says="ended the process with Airflow",
+    says="while the file was read|ended the process with Airflow",
 )
 _dag(
     "airflow_dag_answers_itself",
@@ -1895,14 +1895,35 @@ _dag(
     """
 import os, pathlib
 for name in ("/flow/f/home/plugins/x.py", "/flow/f/home/config/airflow_local_settings.py",
-             "/flow/f/home/airflow.cfg", "/tmp/home/.netrc", "/flow/f/run/kept/x",
+             "/flow/f/home/airflow.cfg", "/tmp/home/.netrc", "/flow/f/run/lake/kept/x",
              "/dev/shm/x/y", "/tmp/conftest.py"):
     place = pathlib.Path(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text("raise SystemExit(3)\\n")
-os.chmod("/flow/f/run/kept", 0)
+os.chmod("/flow/f/run/lake/kept", 0)
 """,
     says="while the file was read",
+)
+
+
+_dag(
+    "airflow_dag_rewrites_the_record",
+    "a DAG writes success for every task and run into Airflow's database, from a late process",
+    """
+import os, sqlite3, time
+for _ in range(2):
+    if os.fork() == 0:
+        os.setsid()
+        for _ in range(200):
+            try:
+                with sqlite3.connect("/flow/f/run/airflow.db", timeout=1) as database:
+                    database.execute("UPDATE task_instance SET state = 'success', try_number = 3")
+                    database.execute("UPDATE dag_run SET state = 'success'")
+            except sqlite3.Error:
+                time.sleep(0.05)
+        os._exit(0)
+""",
+    says="did not fetch that month|was stopped",
 )
 
 

@@ -437,11 +437,11 @@ def test_a_dag_cannot_answer_for_the_service(project: Path, where: str) -> None:
 
 def test_the_next_request_finds_nothing_that_one_left(project: Path) -> None:
     left = """import pathlib
-for name in ("/flow/f/home/plugins/x.py", "/flow/f/run/kept/x", "/tmp/home/.netrc", "/tmp/x/y"):
+for name in ("/flow/f/home/plugins/x.py", "/flow/f/run/lake/kept/x", "/tmp/home/.netrc", "/tmp/x/y"):
     path = pathlib.Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x")
-os.chmod("/flow/f/run/kept", 0)"""
+os.chmod("/flow/f/run/lake/kept", 0)"""
     _judge(project, _dag(left))
     look = "import glob\nraise ValueError(glob.glob('/tmp/*') + glob.glob('/tmp/*/[.p]*'))"
     text = " ".join(_judge(project, _dag("pass", look)).split())

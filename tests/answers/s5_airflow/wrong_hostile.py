@@ -12,7 +12,7 @@ SCORES = {
 CELLS = {
     "import": r"""edit("1-import", ("import product\n", "import produkt as product\n"))
 """,
-    "twice": r"""edit("3-twice", ("        rows = product", "        while True:\n            pass\n        rows = product"))
+    "twice": r"""edit("3-twice", ("        rows = product", "        __import__(\"time\").sleep(10**6)\n        rows = product"))
 """,
     "asset": r"""edit(
     "8-asset",
