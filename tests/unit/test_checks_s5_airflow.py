@@ -437,7 +437,8 @@ def test_a_dag_cannot_answer_for_the_service(project: Path, where: str) -> None:
 
 def test_the_next_request_finds_nothing_that_one_left(project: Path) -> None:
     left = """import pathlib
-for name in ("/flow/f/home/plugins/x.py", "/flow/f/run/lake/kept/x", "/tmp/home/.netrc", "/tmp/x/y"):
+for name in ("/flow/f/home/plugins/x.py", "/flow/f/run/lake/kept/x",
+             "/tmp/home/.netrc", "/tmp/x/y"):
     path = pathlib.Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("x")
