@@ -30,7 +30,9 @@ STEPS: dict[str, list[str]] = {
     "ruff format": ["ruff", "format", "--check", "."],
     "build": ["autograder", "build", "--check"],
     "pytest": [
-        *("pytest", "-n", "2", "--dist", "loadgroup", "--durations=15"),
+        # One more than there are cores: servers and containers are waited for a lot.
+        *("pytest", "-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup"),
+        "--durations=15",
         f"--junitxml={ARTIFACTS.relative_to(ROOT) / 'pytest.xml'}",
     ],
 }

@@ -35,7 +35,7 @@ MAX_TEXT = 256 << 10
 _KEPT = 8
 # Reading takes a fifth of a second.
 _SECONDS = 15.0
-_read: dict[str, dict[str, Any]] = {}
+_read: dict[str, dict[str, Any] | CheckFailed] = {}
 
 
 @dataclass(frozen=True)
@@ -305,11 +305,18 @@ def _contents(path: Path, name: str, task: str) -> dict[str, Any]:
     for part in _parts(path).values():
         key.update(hashlib.sha256(part.read_bytes()).digest())
     if key.hexdigest() not in _read:
-        found = _asked(path, name, task)
         while len(_read) >= _KEPT:
             del _read[next(iter(_read))]
-        _read[key.hexdigest()] = found if isinstance(found, dict) else {}
-    return _read[key.hexdigest()]
+        try:
+            found = _asked(path, name, task)
+            _read[key.hexdigest()] = found if isinstance(found, dict) else {}
+        except CheckFailed as failed:
+            # Another check need not wait as long to learn the same.
+            _read[key.hexdigest()] = failed
+    found = _read[key.hexdigest()]
+    if isinstance(found, CheckFailed):
+        raise found
+    return found
 
 
 def _asked(path: Path, name: str, task: str, **arguments: Any) -> Any:

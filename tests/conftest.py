@@ -52,6 +52,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Groups:
     return _Groups(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what others wait for, then with what takes longest."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "test_runs_with_papermill[solutions/" in item.nodeid:
+        return 0
+    return 1 if "[course/" in item.nodeid or "test_instructors_page" in item.nodeid else 2
+
+
 def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
     """Return a lab's solution, release and master notebook, the caller's to change."""
     solution, release, master = map(copy.deepcopy, _notebooks(lab))

@@ -108,16 +108,18 @@ def run(path: Path) -> NotebookNode:
 
 @contextmanager
 def watched_memory() -> Iterator[list[int]]:
-    """Measure the most memory that this process's children use together meanwhile."""
+    """Measure the most memory that the children which this process now starts use together."""
     peak, stop = [0], threading.Event()
+    others = set(psutil.Process().children())
 
     def watch() -> None:
         while not stop.wait(1):
             used = 0
-            for child in psutil.Process().children(recursive=True):
+            for child in set(psutil.Process().children()) - others:
                 with contextlib.suppress(psutil.Error):
-                    # What processes share is divided among them.
-                    used += child.memory_full_info().pss
+                    for process in (child, *child.children(recursive=True)):
+                        # What processes share is divided among them.
+                        used += process.memory_full_info().pss
             peak[0] = max(peak[0], used)
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -1697,7 +1697,8 @@ def _mlflow_project(folder: Path, course: Path) -> None:
     _sql(
         task,
         "INSERT INTO runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, "
-        f"artifact_uri, experiment_id) VALUES ('{run}', 'x', 'FINISHED', 1, 2, 'active', '', 1)",
+        "artifact_uri, experiment_id, user_id) "
+        f"VALUES ('{run}', 'x', 'FINISHED', 1, 2, 'active', '', 1, '')",
         f"INSERT INTO tags VALUES ('mlflow.project.entryPoint', 'main', '{run}')",
         f"INSERT INTO params (key, value, run_uuid) VALUES ('a', '$(id)', '{run}')",
         "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "

@@ -19,9 +19,12 @@ from pathlib import Path
 
 import autograder
 from autograder.paths import Course
+from autograder.source import write_notebook
 from tests.attacks import arena
+from tests.attacks import elsewhere as labs
 from tests.attacks.arena import LAB, SECRET
 from tests.attacks.attacks import Attack
+from tests.conftest import notebooks
 
 _WORKER = """
 import sys
@@ -46,23 +49,26 @@ where submitted_assignment.student_id = ?
 
 def run(attack: Attack, root: Path) -> str:
     """Grade one attack with plain nbgrader and say in a few words what it gained or broke."""
-    if not attack.plain:
+    elsewhere = attack.lab != LAB
+    if not (attack.plain or elsewhere):
         return "not run"
-    shutil.copytree(_graded_course(), root, symlinks=True)
+    shutil.copytree(_graded_course(attack.lab, attack.task), root, symlinks=True)
     course = Course(root)
-    arena.hand_in(attack, course)
+    (labs.hand_in if elsewhere else arena.hand_in)(attack, course)
     before, score = arena.snapshot(course.submitted / "ada"), _score(course, "ada")
-    said = _nbgrader(course, "autograde", LAB, "eve")
+    said = _nbgrader(course, "autograde", attack.lab, "eve")
     harm = []
-    if (points := _score(course, "eve")) > 0:
-        harm.append(f"**{points:g} of {_most()} points**")
+    if (points := _score(course, "eve")) > attack.worth:
+        most = "" if elsewhere else f" of {_most()}"
+        harm.append(f"**{points - attack.worth:g}{most} points**")
     if not (course.submitted / "ada").exists() or before != arena.snapshot(
         course.submitted / "ada"
     ):
         harm.append("**another's submission changed**")
     if _score(course, "ada") != score:
         harm.append("**another's score changed**")
-    if _reads(course, SECRET) or _reads(course, "data/weather.csv"):
+    secrets = (SECRET, *(() if elsewhere else ("data/weather.csv",)))
+    if any(_reads(course, attack.lab, secret) for secret in secrets):
         harm.append("**secrets read**")
     if (course.root / arena.MARK).exists():
         harm.append("**ran a program**")
@@ -71,9 +77,9 @@ def run(attack: Attack, root: Path) -> str:
     return ", ".join(harm) or "no gain"
 
 
-def _reads(course: Course, secret: str) -> bool:
+def _reads(course: Course, lab: str, secret: str) -> bool:
     """Tell whether outputs of the attacker's graded notebook hold a secret."""
-    path = course.autograded / "eve" / LAB / f"{LAB}.ipynb"
+    path = course.autograded / "eve" / lab / f"{lab}.ipynb"
     if not path.is_file():
         return False
     with contextlib.suppress(ValueError, OSError):
@@ -98,14 +104,21 @@ def _score(course: Course, student: str) -> float:
 
 
 @cache
-def _graded_course() -> Path:
-    """A course in which nbgrader has released the lab and graded Ada."""
+def _graded_course(lab: str, task: int) -> Path:
+    """A course in which nbgrader has released the lab, or a task of it, and graded Ada."""
     root = Path(tempfile.mkdtemp(prefix="attacks-plain-")) / "course"
-    course = arena.make_course(root)
+    if lab == LAB:
+        course = arena.make_course(root)
+        arena.victim(course, "ada")
+        shutil.copytree(arena.done_by_ada() / "work", course.submitted / "ada" / LAB / "work")
+    else:
+        course = labs.make_course(root, lab)
+        solution, release, _ = notebooks(lab)
+        write_notebook(labs.cut(solution, lab, task), course.solutions / lab / f"{lab}.ipynb")
+        release = labs.cut(release, lab, task)
+        write_notebook(release, course.submitted / "ada" / lab / f"{lab}.ipynb")
     course.gradebook.unlink()
-    arena.victim(course, "ada")
-    shutil.copytree(arena.done_by_ada() / "work", course.submitted / "ada" / LAB / "work")
-    for step in (("generate", LAB), ("autograde", LAB, "ada")):
+    for step in (("generate", lab), ("autograde", lab, "ada")):
         said = _nbgrader(course, *step)
         assert "DONE" in said, said
     return root
@@ -122,7 +135,7 @@ def _nbgrader(course: Course, *arguments: str) -> str:
         *(sys.executable, "-c", _WORKER, str(course.root), settings, *arguments),
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     except subprocess.TimeoutExpired:
-        return "no end within 180 s"
+        return "no end within 300 s"
     return done.stdout + done.stderr[-2000:]

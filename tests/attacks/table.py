@@ -22,17 +22,17 @@ from tests.attacks.attacks import ATTACKS, Attack
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "attacks.md"
-NOT_MEASURED = "not measured"
 _HEAD = """\
 # Attacks on the grader
 
 `python -m tests.attacks.table` wrote this page from real runs; `tests/attacks/attacks.py` has
 the attacks. The lab is `s2_git`, cut down to two tasks worth {most} points, of which an attacker
 has done nothing. So every point is one gained. The attacks on MLflow, DVC, Airflow and Prometheus
-are on their labs, cut down to one task; a gain is what goes beyond the evidence's own worth.
+are on their labs, cut down to one task; a gain is what goes beyond the evidence's own worth. There
+plain nbgrader runs this course's checks as well, and they work behind walls of their own.
 *Plain nbgrader* is `nbgrader autograde` with this course's configuration, *ours* is
 `autograder grade`; "not run" means that the attack could harm the machine that grades without
-walls, "not measured" that nobody tried.
+walls.
 
 {total} attacks. Plain nbgrader: {lost} of {run} that were run gain or harm. Ours: {ours}.
 
@@ -54,7 +54,7 @@ def main(names: list[str]) -> int:
         rows.append((attack, _plain(attack), _ours(attack)))
         print(f"{attack.name:34} {rows[-1][1]:50} {rows[-1][2]}", flush=True)
     close()
-    run = [row for row in rows if row[1] not in ("not run", NOT_MEASURED)]
+    run = [row for row in rows if row[1] != "not run"]
     through = sum("**" in row[2] for row in rows)
     head = _HEAD.format(
         most=plain._most(),
@@ -90,8 +90,6 @@ def _scratch() -> Iterator[Path]:
 
 
 def _plain(attack: Attack) -> str:
-    if attack.lab != arena.LAB:
-        return NOT_MEASURED
     with _scratch() as root:
         return plain.run(attack, root)
 
