@@ -30,13 +30,17 @@ api.get_alembic_version = cache(api.get_alembic_version)
 
 
 class _Groups(LoadScopeScheduling):
-    """Keeps modules with the mark xdist_group on one worker; they share a server.
+    """Keeps together, on one worker, what shares a server or the grader's warm processes.
+
+    These are the modules with the mark xdist_group, and all that grades submissions of one lab.
 
     xdist's own way, --dist=loadgroup, does nothing with pytest 9.2: it writes the group into an
     attribute that pytest no longer reads.
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        if graded := re.search(r"test_(?:answers|attacks)\.py::\w+\[(s\d_[a-z]+)(?=[-\]])", nodeid):
+            return graded[1]
         return _group_of(nodeid.partition("::")[0]) or nodeid
 
 

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
@@ -26,11 +25,10 @@ LABS = COURSE.lab_names()
 # Where it is set, the grader runs a solution's cells as well, which takes minutes more.
 WHOLE = "WHOLE_SOLUTIONS"
 
-# A lab after another in turn: the first of a lab does the lab, and who else needs it would wait.
 ANSWERS = [
-    pytest.param(answer, id=f"{answer.lab}-{answer.name}")
-    for row in zip_longest(*(load_answers(COURSE, lab) for lab in LABS))
-    for answer in filter(None, row)
+    pytest.param(answer, id=f"{lab}-{answer.name}")
+    for lab in LABS
+    for answer in load_answers(COURSE, lab)
 ]
 
 
@@ -124,9 +122,7 @@ def _needs_more(check: CheckResult, lab: str) -> bool:
     return check.status is Status.NOT_GRADED and bool(lacks(lab))
 
 
-@pytest.mark.parametrize(
-    "answer", [a for lab in LABS for a in load_answers(COURSE, lab) if a.fails_only_hidden]
-)
+@pytest.mark.parametrize("answer", [p for p in ANSWERS if p.values[0].fails_only_hidden])
 def test_hidden_part_is_what_fails(
     answer: Answer, grade: Callable[..., Graded], no_git_config: None
 ) -> None:

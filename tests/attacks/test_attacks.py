@@ -51,7 +51,7 @@ def test_in_class(attack: Attack, root: Path, monkeypatch: pytest.MonkeyPatch) -
         assert _inert(page)
 
 
-@pytest.mark.parametrize("attack", ELSEWHERE, ids=_name)
+@pytest.mark.parametrize("attack", ELSEWHERE, ids=lambda a: f"{a.lab}-{a.name}")
 def test_other_labs(attack: Attack, root: Path) -> None:
     if missing := lacks(attack.lab):
         pytest.skip(f"needs {missing}")
