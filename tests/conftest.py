@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
-from nbgrader import api
 from xdist.scheduler import LoadScopeScheduling
 
-from autograder import progress
+from autograder import gradebook, progress  # noqa: F401 - nbgrader makes gradebooks faster with it
 from autograder.build import master_notebook, release_notebook, solution_notebook
 from autograder.paths import Course
 
@@ -23,10 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 COURSE = Course(ROOT)
 # nbgrader and git-filter-repo are called by name.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-
-
-# A new gradebook asks a process of alembic's for its newest version, two seconds each time.
-api.get_alembic_version = cache(api.get_alembic_version)
 
 
 class _Groups(LoadScopeScheduling):

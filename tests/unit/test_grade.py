@@ -86,6 +86,12 @@ def _in_gradebook(course: Course) -> dict[str, float]:
         return {s.student.id: s.score for s in book.assignment_submissions(LAB)}
 
 
+def test_a_new_gradebook_is_of_nbgraders_newest_version() -> None:
+    code = "from nbgrader.api import get_alembic_version; print(get_alembic_version())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert gradebook.newest_revision() == done.stdout.strip()
+
+
 def test_scores_reach_the_gradebook_and_the_files(klass: Course) -> None:
     batch = _grade(klass)
     assert _points(batch) == _in_gradebook(klass) == {"ada": FULL, "bob": 0}
