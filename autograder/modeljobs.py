@@ -117,12 +117,13 @@ def _store(folder: Path) -> Iterator[str]:
         return
     _warm.place.mkdir()
     for part in folder.glob("mlflow.db*"):
-        shutil.move(part, _warm.place / part.name)
+        # A copy: a job that is ended half way leaves the store as it was.
+        shutil.copy(part, _warm.place / part.name)
     try:
         yield _warm.address
     finally:
         for part in _warm.place.glob("mlflow.db*"):
-            shutil.move(part, folder / part.name)
+            shutil.copy(part, folder / part.name)
         shutil.rmtree(_warm.place)
 
 
