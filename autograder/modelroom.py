@@ -32,6 +32,7 @@ from typing import Any
 
 from autograder import sandbox
 from autograder.staging import remove_tree
+from autograder.verdict import CheckFailed
 from autograder.warm import WarmParent, WarmParentError
 
 __all__ = ["Done", "TooLarge", "close", "prepare", "work"]
@@ -107,7 +108,8 @@ def work(
     """Let the room do one job on copies of ``files`` and return how it ended.
 
     A path brings in a file or a folder, text and bytes become a file.  ``fill`` may add more to
-    the job's folder before, ``look`` sees it afterwards: what it returns is in ``seen``.  Raises
+    the job's folder before, ``look`` sees it afterwards: what it returns is in ``seen``, which is
+    None if a job with a problem left nothing to look at.  Raises
     TooLarge for what a room does not take in, SandboxMissingError where a sandbox is required and
     none works.
     """
@@ -119,7 +121,13 @@ def work(
         if fill:
             fill(folder)
         done = room.ask(kind, folder, arguments, seconds)
-        return replace(done, seen=look(folder)) if look else done
+        try:
+            return replace(done, seen=look(folder)) if look else done
+        except CheckFailed:
+            # A job that ended the room left nothing to see; its problem says so.
+            if done.problem:
+                return done
+            raise
     finally:
         remove_tree(folder)
 

@@ -753,7 +753,8 @@ def _promoted(
         function="promote",
         given=["{client}", MODEL],
     )
-    if re.match("(AttributeError: module|TypeError: promote|SyntaxError|ModuleNot)", done.problem):
+    unusable = "(AttributeError: module|TypeError: promote|SyntaxError|ModuleNot)"
+    if done.seen is None or re.match(unusable, done.problem):
         raise CheckFailed(
             looked="promote.py",
             found=shown(done.problem, 160),
