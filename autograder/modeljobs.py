@@ -115,6 +115,8 @@ def _store(folder: Path) -> Iterator[str]:
         # MLflow has its own words for one of another release.
         yield f"sqlite:///{there}"
         return
+    # Without walls nobody else clears away what a job that was stopped has left there.
+    shutil.rmtree(_warm.place, ignore_errors=True)
     _warm.place.mkdir()
     for part in folder.glob("mlflow.db*"):
         # A copy: a job that is ended half way leaves the store as it was.
