@@ -35,7 +35,7 @@ MAX_TEXT = 256 << 10
 _KEPT = 8
 # Reading takes a fifth of a second.
 _SECONDS = 15.0
-_read: dict[str, dict[str, Any] | CheckFailed] = {}
+_read: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Store:
         """Return the steps and values of a run's metric, in the order of the steps."""
         found = _asked(self.task / STORE, self.name, self.task.name, history=[run.id, metric])
         pairs = found if isinstance(found, list) else []
-        return sorted((_integer(step), _number(value)) for step, value in pairs)
+        return [(_integer(step), _number(value)) for step, value in pairs]
 
     def inputs(self, run: Run) -> list[DataSet]:
         """Return the data sets that a run says it read."""
@@ -305,18 +305,12 @@ def _contents(path: Path, name: str, task: str) -> dict[str, Any]:
     for part in _parts(path).values():
         key.update(hashlib.sha256(part.read_bytes()).digest())
     if key.hexdigest() not in _read:
+        # Only what was read: a failure may be the machine's, and the next look a better one.
+        found = _asked(path, name, task)
         while len(_read) >= _KEPT:
             del _read[next(iter(_read))]
-        try:
-            found = _asked(path, name, task)
-            _read[key.hexdigest()] = found if isinstance(found, dict) else {}
-        except CheckFailed as failed:
-            # Another check need not wait as long to learn the same.
-            _read[key.hexdigest()] = failed
-    found = _read[key.hexdigest()]
-    if isinstance(found, CheckFailed):
-        raise found
-    return found
+        _read[key.hexdigest()] = found if isinstance(found, dict) else {}
+    return _read[key.hexdigest()]
 
 
 def _asked(path: Path, name: str, task: str, **arguments: Any) -> Any:

@@ -136,7 +136,9 @@ def _read(folder: Path, request: dict[str, Any]) -> Any:
     with _store(folder) as store:
         client = mlflow.MlflowClient(store, store)
         if asked := request.get("history"):
-            return [[m.step, m.value] for m in client.get_metric_history(*asked)]
+            # Of a step that was logged twice, the later value is the last.
+            found = sorted(client.get_metric_history(*asked), key=lambda m: (m.step, m.timestamp))
+            return [[m.step, m.value] for m in found]
         return _contents(client)
 
 

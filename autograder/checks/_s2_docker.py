@@ -91,6 +91,11 @@ def _how_to_build(task: Path, error: BuildFailedError) -> str:
             "It does know here-documents, --link, --chmod with a number, and mounts of the types "
             "cache, bind and tmpfs."
         )
+    if "unknown instruction" in error.reason.lower():
+        return (
+            "is a word misspelt? If it is the text of a here-document for COPY, quote its name: "
+            "COPY <<'EOF' takes the text as it is, a $ included."
+        )
     return (
         f"docker build work/{task.name}/{PROJECT} shows the same in your terminal. Only files of "
         "that folder can be copied, and only those that .dockerignore lets through."

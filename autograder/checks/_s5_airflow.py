@@ -162,7 +162,7 @@ def last_words(run: Mapping[str, Any]) -> str:
     """Return what the first failed task said last."""
     for t in run["tasks"]:
         if t["state"] in ("failed", "up_for_retry") and t["log"]:
-            said = (t["error"] or t["log"]).strip().splitlines()
+            said = (t["error"] or t["log"]).strip().splitlines() or ["none"]
             return f"the last words of {t['task'][:40]}: {said[0 if t['error'] else -1][:200]}"
     return ""
 
