@@ -112,6 +112,16 @@ def open_store(task: Path) -> Store:
     return Store(task)
 
 
+def aliases_in(folder: Path, model: str) -> dict[str, int]:
+    """Return the version that each alias of a registered model names, in the store of a folder.
+
+    Nothing else of the store is read.  Raises CheckFailed if it cannot be.
+    """
+    _require(folder / STORE, STORE, folder.name)
+    found = _asked(folder / STORE, STORE, folder.name, aliases=model)
+    return _numbered(found) if isinstance(found, dict) else {}
+
+
 class Store:
     """A store, read once into memory."""
 
@@ -184,8 +194,7 @@ class Store:
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the version that each alias of a registered model names."""
-        found = _mapping(_mapping(self._contents, "registered"), name)
-        return {_text(alias): _integer(version) for alias, version in found.items()}
+        return _numbered(_mapping(_mapping(self._contents, "registered"), name))
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
         found = self._contents.get(kind)
@@ -291,16 +300,7 @@ def shown(text: str, limit: int = 60) -> str:
 
 def _contents(path: Path, name: str, task: str) -> dict[str, Any]:
     """Return what MLflow's client finds in a store; the same store is read once."""
-    if path.is_symlink() or not path.is_file():
-        raise CheckFailed(
-            looked=f"work/{task}",
-            found=f"no {STORE} there",
-            expected="the store that the lab laid out, with what you logged",
-            hint=f'lab.restart("{task}") lays the start state out anew.',
-        )
-    size = sum(part.stat().st_size for part in _parts(path).values())
-    if size > MAX_DATABASE:
-        raise _unreadable(name, task, f"more than {MAX_DATABASE >> 20} MB")
+    _require(path, name, task)
     key = hashlib.sha256()
     for part in _parts(path).values():
         key.update(hashlib.sha256(part.read_bytes()).digest())
@@ -311,6 +311,20 @@ def _contents(path: Path, name: str, task: str) -> dict[str, Any]:
             del _read[next(iter(_read))]
         _read[key.hexdigest()] = found if isinstance(found, dict) else {}
     return _read[key.hexdigest()]
+
+
+def _require(path: Path, name: str, task: str) -> None:
+    """Raise CheckFailed unless a store is there and small enough to be read."""
+    if path.is_symlink() or not path.is_file():
+        raise CheckFailed(
+            looked=f"work/{task}",
+            found=f"no {STORE} there",
+            expected="the store that the lab laid out, with what you logged",
+            hint=f'lab.restart("{task}") lays the start state out anew.',
+        )
+    size = sum(part.stat().st_size for part in _parts(path).values())
+    if size > MAX_DATABASE:
+        raise _unreadable(name, task, f"more than {MAX_DATABASE >> 20} MB")
 
 
 def _asked(path: Path, name: str, task: str, **arguments: Any) -> Any:
@@ -357,6 +371,10 @@ def _run(found: dict[str, Any]) -> Run:
 def _mapping(found: dict[str, Any], name: str) -> dict[str, Any]:
     value = found.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _numbered(found: dict[str, Any]) -> dict[str, int]:
+    return {_text(name): _integer(number) for name, number in found.items()}
 
 
 def _texts(found: dict[str, Any], name: str) -> dict[str, str]:

@@ -92,6 +92,7 @@ def _rehearse(client: Any) -> None:
     client.set_model_version_tag("x", "1", "x", "1")
     client.get_model_version_by_alias("x", "a")
     client.get_model_version("x", "1")
+    client.search_registered_models("name = 'x'")
     _contents(client)
     client.delete_registered_model_alias("x", "a")
 
@@ -130,7 +131,11 @@ def _store(folder: Path) -> Iterator[str]:
 
 
 def _read(folder: Path, request: dict[str, Any]) -> Any:
-    """Tell what a store holds, or one metric's steps and values if ``history`` names its run."""
+    """Tell what a store holds.
+
+    If ``history`` names a run and a metric, only its steps and values; if ``aliases`` names a
+    registered model, only the version behind each of its aliases.
+    """
     import mlflow
 
     with _store(folder) as store:
@@ -139,6 +144,9 @@ def _read(folder: Path, request: dict[str, Any]) -> Any:
             # Of a step that was logged twice, the later value is the last.
             found = sorted(client.get_metric_history(*asked), key=lambda m: (m.step, m.timestamp))
             return [[m.step, m.value] for m in found]
+        if asked := request.get("aliases"):
+            found = client.search_registered_models(f"name = '{asked}'")
+            return {a: int(v) for model in found for a, v in model.aliases.items()}
         return _contents(client)
 
 
@@ -227,10 +235,11 @@ def _predict(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     import mlflow
     import pandas as pd
 
+    # Before anything of the learner's runs: what is asked is what was brought.
+    frames = {path.name: pd.read_parquet(path) for path in sorted(folder.glob("frames/*"))}
     model = mlflow.pyfunc.load_model(str(folder / "model"))
     answers: dict[str, Any] = {}
-    for name, columns in request["frames"].items():
-        frame = pd.DataFrame(columns)
+    for name, frame in frames.items():
         if name in request.get("singly", ()):
             rows = [frame.iloc[[i]] for i in range(len(frame))]
             answers[name] = [_numbers(model.predict(row))[0] for row in rows]

@@ -1,6 +1,6 @@
 """A walled room with MLflow in it, where learners' models and scripts are put to work.
 
->>> done = work("predict", files={"model": folder}, frames={"unseen": columns})
+>>> done = work("predict", files={"model": folder, "frames/unseen": packed(rows)})
 >>> done.value["unseen"]       # one number a row; labels never enter the room
 
 Importing MLflow takes seconds.  So the room is a warm parent (see `autograder.warm`) behind walls
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -28,14 +29,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograder import sandbox
 from autograder.staging import remove_tree
 from autograder.verdict import CheckFailed
 from autograder.warm import WarmParent, WarmParentError
 
-__all__ = ["Done", "TooLarge", "close", "prepare", "work"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Done", "TooLarge", "close", "packed", "prepare", "work"]
 
 MAX_FILES = 500
 MAX_BYTES = 200 << 20
@@ -68,6 +72,7 @@ _MODULES = (
     "mlflow.sklearn",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
+    "pyarrow.parquet",
     "sklearn.ensemble",
     "sklearn.linear_model",
     "sklearn.pipeline",
@@ -130,6 +135,13 @@ def work(
             raise
     finally:
         remove_tree(folder)
+
+
+def packed(frame: pd.DataFrame) -> bytes:
+    """Return a frame's columns as a Parquet file, for ``predict``; its index stays behind."""
+    target = io.BytesIO()
+    frame.to_parquet(target, index=False)
+    return target.getvalue()
 
 
 def prepare() -> None:

@@ -39,6 +39,7 @@ from autograder.mlstore import (
     Run,
     Store,
     Version,
+    aliases_in,
     open_store,
     read_text,
     read_yaml,
@@ -631,8 +632,12 @@ def _judged(folder: Path, name: str) -> dict[str, float]:
         done = _work(
             "predict",
             f"predict of {name}",
-            files={"model": folder},
-            frames={n: flights.features(rows).to_dict("list") for n, (rows, _) in frames.items()},
+            files={
+                "model": folder,
+                "frames/july": _features(7, flown=True),
+                "frames/like_july": _features(7, flown=False),
+                "frames/unseen": _features(8, flown=False),
+            },
         )
         answers = {
             n: _chances(done.value.get(n), len(rows), name) for n, (rows, _) in frames.items()
@@ -748,7 +753,7 @@ def _promoted(
         "call",
         files={"promote.py": script},
         fill=fill,
-        look=lambda folder: open_store(folder).aliases(MODEL),
+        look=lambda folder: aliases_in(folder, MODEL),
         file="promote.py",
         function="promote",
         given=["{client}", MODEL],
@@ -812,12 +817,11 @@ def takes_raw_rows(task: Path, strange: bool = False) -> None:
     rows = flights.schedule_rows(_never_flown(8)[0].iloc[:6])
     if strange:
         rows = rows.assign(carrier=["ZZ", *rows["carrier"][1:]], dest=["QQQ", *rows["dest"][1:]])
-    given = rows.to_dict("list")
+    given = modelroom.packed(rows)
     done = _work(
         "predict",
         f"predict of {model} on six raw rows" + (", one to a place nobody flew to" * strange),
-        files={"model": folder},
-        frames={"together": given, "alone": given},
+        files={"model": folder, "frames/together": given, "frames/alone": given},
         singly=["alone"],
     )
     together, alone = (
@@ -842,8 +846,7 @@ def raw_ranks(task: Path) -> None:
     done = _work(
         "predict",
         f"predict of {model} on raw rows of a later month",
-        files={"model": folder},
-        frames={"unseen": flights.schedule_rows(rows).to_dict("list")},
+        files={"model": folder, "frames/unseen": _raw(8)},
     )
     score = _auc(late, _chances(done.value.get("unseen"), len(rows), str(model)))
     if score < ENOUGH[8]:
@@ -1479,6 +1482,27 @@ def _never_flown(month: int) -> tuple[pd.DataFrame, np.ndarray]:
         flight=random.integers(1, 8000, len(rows)),
     )
     return varied[list(flights.SCHEDULE_COLUMNS)].reset_index(drop=True), late
+
+
+@functools.cache
+def _features(month: int, *, flown: bool) -> bytes:
+    """Return the features of a month's flights, or of some that never flew, as a room reads them."""
+    return modelroom.packed(flights.features((_real if flown else _never_flown)(month)[0]))
+
+
+@functools.cache
+def _raw(month: int) -> bytes:
+    """Return flights of a month that never flew as raw rows, as a room reads them."""
+    return modelroom.packed(flights.schedule_rows(_never_flown(month)[0]))
+
+
+def parent_ready() -> None:
+    """Make what every submission is judged by once, in the process that their judges come from."""
+    _features(7, flown=True)
+    _features(7, flown=False)
+    _features(8, flown=False)
+    _raw(8)
+    _flown(1, 6)
 
 
 def _other_week(days: np.ndarray, last: int, random: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from autograder import modelroom
@@ -366,10 +367,13 @@ def test_a_description_that_would_run_code(task: Callable[[int], Path]) -> None:
 
 
 def test_the_small_model_answers_as_it_should(pristine: Path) -> None:
+    files = model_files("m-" + "0" * 32, "1" * 32)
     done = modelroom.work(
         "predict",
-        files={f"model/{n}": t for n, t in model_files("m-" + "0" * 32, "1" * 32).items()},
-        frames={"all": {k: [row[k] for row in schedule()] for k in schedule()[0]}},
+        files={
+            "frames/all": modelroom.packed(pd.DataFrame(schedule())),
+            **{f"model/{name}": text for name, text in files.items()},
+        },
     )
     assert done.problem == ""
     assert done.value["all"] == pytest.approx([chance(row) for row in schedule()])
