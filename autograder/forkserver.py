@@ -13,11 +13,13 @@ import gc
 import importlib
 import json
 import os
+import re
 import resource
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,19 +201,46 @@ def _empty_memory() -> int:
     """Empty ``/tmp`` and ``/dev/shm`` where they are the sandbox's own; return what stays."""
     if os.environ.get("TMPDIR") != "/tmp":
         return 0
-    left = 0
     kept = {path for name in _own_modules() for path in getattr(sys.modules[name], "KEPT", ())}
-    for entry in (*Path("/tmp").iterdir(), *Path("/dev/shm").iterdir()):
-        if os.path.ismount(entry) or entry in kept:
+    return empty_memory(kept)
+
+
+def empty_memory(kept: set[Path], remove: Callable[[Path], object] = shutil.rmtree) -> int:
+    """Empty a sandbox's ``/tmp`` and ``/dev/shm`` around what is kept or mounted there.
+
+    ``remove`` removes a folder.  Returns how many entries could not be removed.
+    """
+    mounts = _mounts()
+    return sum(_clear(Path(place), kept, mounts, remove) for place in ("/tmp", "/dev/shm"))
+
+
+def _clear(
+    folder: Path, kept: set[Path], mounts: set[Path], remove: Callable[[Path], object]
+) -> int:
+    left = 0
+    for entry in folder.iterdir():
+        if entry in kept or entry in mounts:
             continue
         try:
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
+            if not entry.is_dir() or entry.is_symlink():
                 entry.unlink()
+            elif any(entry in mount.parents for mount in mounts):
+                # A workbook that lies in /tmp: its folders are brought in at their own place.
+                left += _clear(entry, kept, mounts, remove)
+            else:
+                remove(entry)
         except (OSError, RecursionError):
             left += 1
     return left
+
+
+def _mounts() -> set[Path]:
+    """Return where something is mounted in this sandbox; the file writes blanks as ``\\040``."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+        places = (line.split()[4] for line in lines)
+        return {Path(re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), p)) for p in places}
+    return set()
 
 
 def _segments() -> int:

@@ -319,10 +319,11 @@ def _room() -> _Room:
     global _open, _owner
     if _open and _owner != os.getpid():
         _open.borrow()
-    if _open is None or not _open.alive:
-        close()
+    if _open is None:
         _open, _owner = _Room(), os.getpid()
         atexit.register(close)
+    # One that has ended opens again where it was: a job may have left what is to be looked at.
+    _open.warm.begin()
     return _open
 
 

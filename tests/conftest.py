@@ -27,7 +27,8 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 class _Groups(LoadScopeScheduling):
     """Keeps together, on one worker, what shares a server or the grader's warm processes.
 
-    These are the modules with the mark xdist_group, and all that grades submissions of one lab.
+    These are the modules with the mark xdist_group, all that grades submissions of one lab, and
+    all that looks at one run of a notebook.
 
     xdist's own way, --dist=loadgroup, does nothing with pytest 9.2: it writes the group into an
     attribute that pytest no longer reads.
@@ -36,6 +37,8 @@ class _Groups(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if graded := re.search(r"test_(?:answers|attacks)\.py::\w+\[(s\d_[a-z]+)(?=[-\]])", nodeid):
             return graded[1]
+        if notebook := re.search(r"\[((?:course|solutions)/.+\.ipynb)\]", nodeid):
+            return notebook[1]
         return _group_of(nodeid.partition("::")[0]) or nodeid
 
 

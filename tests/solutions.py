@@ -1,7 +1,7 @@
-"""Every lab's solution, run once in a test run by papermill, as its learner would run it.
+"""Every notebook, run once in a test run by papermill, as its learner would run it.
 
-Both tests of the notebook, and all answers of the lab, work with what that run left: its outputs,
-and the evidence in its ``work`` folder.
+Both tests of the notebook, and all answers of a lab, work with what that run left: its outputs,
+and the evidence in its ``work`` folder.  Pages of the course run without a network.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import fcntl
 import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-import papermill
 import psutil
 import pytest
-from nbformat import NotebookNode
 
 from autograder import pages
 from autograder.learner.standing import first_cell
@@ -30,11 +29,16 @@ from tests.conftest import COURSE
 GB = 1 << 30
 # Binder's promise, and what its Jupyter server takes of that (measured: 0.2 GB).
 BINDER, SERVER = 2 * GB, 0.25 * GB
+# Where it is set, pages of the course run small.
+SMALL = "SMALL_PAGES"
+_PAPERMILL = "papermill"
+# A network of one: the machine itself. Mind that /dev and /proc stay what they are.
+NO_NETWORK = ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]
 
 
 @dataclass(frozen=True)
 class Done:
-    """A solution that has run: the notebook with its outputs, and the folder of its evidence."""
+    """A notebook that has run: the file with its outputs, and the folder of its evidence."""
 
     executed: Path
     work: Path
@@ -51,18 +55,22 @@ def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
 
 def solution(lab: str, factory: pytest.TempPathFactory) -> Done:
     """Run a lab's solution, unless another test or process has, and return what it left."""
+    return executed(f"solutions/{lab}/{lab}.ipynb", factory)
+
+
+def executed(notebook: str, factory: pytest.TempPathFactory) -> Done:
+    """Run a notebook, unless another test or process has, and return what it left."""
     shared = shared_folder(factory, "executed")
-    folder = shared / lab / "solutions" / lab
+    path = Path(notebook)
+    folder = shared / path.stem / path.parent
     done = Done(folder / "executed.ipynb", folder / "work")
-    with (shared / f"{lab}.lock").open("w") as lock:
+    with (shared / f"{path.stem}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.executed.exists():
-            shutil.rmtree(shared / lab, ignore_errors=True)
-            copy_notebooks(shared / lab)
+            shutil.rmtree(shared / path.stem, ignore_errors=True)
+            copy_notebooks(shared / path.stem)
             with as_nobody():
-                executed = run(folder / f"{lab}.ipynb")
-            # Under this name only when it has run to its end.
-            nbformat.write(executed, done.executed)
+                run(folder / path.name, done.executed, alone=path.parts[0] == "course")
     return done
 
 
@@ -87,28 +95,32 @@ def as_nobody() -> Iterator[None]:
         yield
 
 
-def run(path: Path) -> NotebookNode:
-    """Run a notebook where it lies, a page of the course small; check its memory."""
-    cells = nbformat.read(path, 4).cells
-    small = any("parameters" in cell.metadata.get("tags", ()) for cell in cells)
+def run(path: Path, target: Path, *, alone: bool = False) -> None:
+    """Run a notebook where it lies, ``alone`` without a network; check its memory.
+
+    The target is there only when the notebook has run to its end.
+    """
+    running = path.with_name("running.ipynb")
+    small = alone and os.environ.get(SMALL)
+    command = [
+        *(NO_NETWORK if alone and shutil.which("bwrap") else ()),
+        *(sys.executable, "-m", _PAPERMILL, str(path), str(running)),
+        *("--cwd", str(path.parent), "--kernel", "python3", "--no-progress-bar"),
+        *("--execution-timeout", str(pages.SECONDS)),
+        *(("-p", "SMALL", "True") if small else ()),
+    ]
     with watched_memory() as peak:
-        executed = papermill.execute_notebook(
-            path,
-            path.with_name("running.ipynb"),
-            parameters={"SMALL": True} if small else {},
-            cwd=path.parent,
-            kernel_name="python3",
-            progress_bar=False,
-        )
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{path.name}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     allowed, said = memory_of(path)
     print(f"{path.name}: {peak[0] / GB:.2f} GB at most, {allowed / GB:.1f} GB allowed")
     assert peak[0] + SERVER < allowed, f"{said}; write into its first cell: needs N GB of memory"
-    return executed
+    running.rename(target)
 
 
 @contextmanager
 def watched_memory() -> Iterator[list[int]]:
-    """Measure the most memory that the children which this process now starts use together."""
+    """Measure the most memory that the kernels which this process now starts use together."""
     peak, stop = [0], threading.Event()
     others = set(psutil.Process().children())
 
@@ -118,8 +130,10 @@ def watched_memory() -> Iterator[list[int]]:
             for child in set(psutil.Process().children()) - others:
                 with contextlib.suppress(psutil.Error):
                     for process in (child, *child.children(recursive=True)):
-                        # What processes share is divided among them.
-                        used += process.memory_full_info().pss
+                        # papermill stands where a learner has the server, which counts apart.
+                        if _PAPERMILL not in process.cmdline():
+                            # What processes share is divided among them.
+                            used += process.memory_full_info().pss
             peak[0] = max(peak[0], used)
 
     thread = threading.Thread(target=watch, daemon=True)

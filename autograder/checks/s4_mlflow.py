@@ -1486,7 +1486,7 @@ def _never_flown(month: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 @functools.cache
 def _features(month: int, *, flown: bool) -> bytes:
-    """Return the features of a month's flights, or of some that never flew, as a room reads them."""
+    """Return features of a month's flights, flown or never flown, as a room reads them."""
     return modelroom.packed(flights.features((_real if flown else _never_flown)(month)[0]))
 
 

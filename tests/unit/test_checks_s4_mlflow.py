@@ -306,6 +306,15 @@ def test_a_job_cannot_end_or_touch_the_room(tmp_path: Path) -> None:
     assert "Error" in work(tmp_path, peek).problem
 
 
+def test_a_room_that_ended_opens_again_around_what_a_job_left() -> None:
+    def look(folder: Path) -> str:
+        modelroom._room().warm.stop()
+        assert modelroom.work("call", files={}).problem.startswith("KeyError")
+        return (folder / "evidence").read_text()
+
+    assert modelroom.work("call", files={"evidence": "kept"}, look=look).seen == "kept"
+
+
 def test_a_job_that_forges_its_result_gains_its_own_answer_only(tmp_path: Path) -> None:
     forged = (
         "import json, os; from pathlib import Path; "

@@ -220,6 +220,26 @@ def test_what_a_run_left_in_memory_is_gone_for_the_next(run: Run) -> None:
     assert "'1'" in run.said(1)
 
 
+def test_a_workbook_in_tmp_costs_no_new_start(tmp_path: Path) -> None:
+    """What is brought in below /tmp stays there; what lies beside it goes."""
+    course, room = tmp_path / "my course", tmp_path / "room"
+    course.mkdir()
+    room.mkdir()
+    (course / "data").write_text("kept")
+    shop = Workshop(room.resolve(), budget=BUDGET, readable=[course.resolve()])
+    try:
+        run = Run(shop)
+        run(("learner", f"open('{tmp_path}/x', 'w'); open('/tmp/x', 'w')"))
+        before = shop.learner.pid
+        shop.sweep()
+        run(("learner", f"import os; os.listdir('{tmp_path}'), os.listdir('/tmp')"))
+        assert "'x'" not in run.said(0)
+        assert "'my course'" in run.said(0)
+        assert shop.learner.pid == before
+    finally:
+        shop.close()
+
+
 def test_a_warm_kernel_prints_tables_as_any_kernel_does() -> None:
     """Outside a kernel pandas takes itself to be in a terminal, and would leave columns out."""
     code = (
