@@ -908,8 +908,13 @@ store = FeatureStore(".")
 store.apply([place, daily])
 
 rows = pd.read_parquet("entities.parquet")
-joined = store.get_historical_features(entity_df=rows, features=FEATURES).to_df()
-joined.to_parquet("joined.parquet")
+# The local store pairs each row with every day of its place, and then chooses: all months in one
+# go would take 2 GB of memory.
+months = [
+    store.get_historical_features(entity_df=month, features=FEATURES).to_df()
+    for _, month in rows.groupby("month")
+]
+pd.concat(months, ignore_index=True).to_parquet("joined.parquet")
 
 until = datetime.fromisoformat(Path("until.txt").read_text())
 store.materialize(datetime(2013, 1, 1, tzinfo=UTC), until)
