@@ -322,8 +322,10 @@ def _room() -> _Room:
     if _open is None:
         _open, _owner = _Room(), os.getpid()
         atexit.register(close)
-    # One that has ended opens again where it was: a job may have left what is to be looked at.
-    _open.warm.begin()
+    if not _open.alive:
+        # Again where it was: a job may have left there what is to be looked at.
+        _open.warm.begin()
+        _owner = os.getpid()
     return _open
 
 
