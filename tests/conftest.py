@@ -59,10 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+# Left for the end, they would run while the other workers have nothing to do.
+_LONG = ("[course/", "test_instructors_page", "test_validate_says", "test_scale.py")
+
+
 def _turn(item: pytest.Item) -> int:
     if "test_runs_with_papermill[solutions/" in item.nodeid:
         return 0
-    return 1 if "[course/" in item.nodeid or "test_instructors_page" in item.nodeid else 2
+    return 1 if any(name in item.nodeid for name in _LONG) else 2
 
 
 def notebooks(lab: str) -> tuple[NotebookNode, NotebookNode, NotebookNode]:
