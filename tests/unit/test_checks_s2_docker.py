@@ -34,7 +34,9 @@ TOP = f"FROM {containers.BASE}\n"
 def clean() -> Iterator[None]:
     """What a test made is gone when it ends, but for the probe and the layers."""
     yield
-    left = containers.engine().containers.list(all=True, filters={"label": containers.PROCESS})
+    left = containers.engine().containers.list(
+        all=True, filters={"label": containers.PROCESS}, ignore_removed=True
+    )
     probes = [c for c in left if c.attrs["Config"]["Image"] == containers.BASE]
     mine = [c for c in left if c.labels[containers.PROCESS] == containers._identity()]
     assert [c for c in mine if c not in probes] == []
@@ -47,7 +49,9 @@ def built(folder: Path, dockerfile: str, **limits: float) -> object:
 
 def started_by_build() -> list[str]:
     """Containers of builds: they carry their image's label, and no process's."""
-    found = containers.engine().containers.list(all=True, filters={"label": containers.OWNER})
+    found = containers.engine().containers.list(
+        all=True, filters={"label": containers.OWNER}, ignore_removed=True
+    )
     own = containers._owner()
     return [
         c.id
@@ -215,7 +219,7 @@ def test_a_crash_leaves_nothing_behind(tmp_path: Path) -> None:
     container, image = done.stdout.split()
     containers.clean_up()
     client = containers.engine()
-    assert container not in [c.id for c in client.containers.list(all=True)]
+    assert container not in [c.id for c in client.containers.list(all=True, ignore_removed=True)]
     assert image not in [i.id for i in client.images.list(all=True)]
 
 

@@ -79,7 +79,7 @@ def test_what_others_made_is_not_there(script: docker.DockerClient, image: str) 
     try:
         with pytest.raises(NotFound):
             script.containers.get(mine.id)
-        assert mine.id not in [c.id for c in script.containers.list(all=True)]
+        assert mine.id not in [c.id for c in script.containers.list(all=True, ignore_removed=True)]
     finally:
         mine.remove()
     with pytest.raises(ImageNotFound):
