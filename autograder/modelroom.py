@@ -39,7 +39,7 @@ from autograder.warm import WarmParent, WarmParentError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Done", "TooLarge", "close", "packed", "prepare", "work"]
+__all__ = ["Done", "TooLarge", "await_open", "close", "packed", "prepare", "work"]
 
 MAX_FILES = 500
 MAX_BYTES = 200 << 20
@@ -148,6 +148,13 @@ def prepare() -> None:
     """Open the room in the background, so that the first job waits less for its imports."""
     with contextlib.suppress(Exception):
         _room()
+
+
+def await_open() -> None:
+    """Wait until the room is open, if it was asked for."""
+    if _open:
+        with contextlib.suppress(WarmParentError):
+            _open.warm.start()
 
 
 def close() -> None:
