@@ -27,6 +27,8 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG = 1
 # Set by who tests what holds without the second wall, as on older kernels.
 NO_LANDLOCK = "AUTOGRADER_NO_LANDLOCK"
+# Set where /tmp and /dev/shm are the sandbox's own.  TMPDIR does not tell: anybody may have set it.
+OWN_MEMORY = "AUTOGRADER_OWN_MEMORY"
 # Libraries must not start threads before the fork; they read these at import.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), "1"
@@ -199,7 +201,7 @@ class _Parent:
 
 def _empty_memory() -> int:
     """Empty ``/tmp`` and ``/dev/shm`` where they are the sandbox's own; return what stays."""
-    if os.environ.get("TMPDIR") != "/tmp":
+    if not os.environ.get(OWN_MEMORY):
         return 0
     kept = {path for name in _own_modules() for path in getattr(sys.modules[name], "KEPT", ())}
     return empty_memory(kept)
@@ -235,12 +237,13 @@ def _clear(
 
 
 def _mounts() -> set[Path]:
-    """Return where something is mounted in this sandbox; the file writes blanks as ``\\040``."""
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
-        places = (line.split()[4] for line in lines)
-        return {Path(re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), p)) for p in places}
-    return set()
+    """Return where something is mounted in this sandbox; the file writes blanks as ``\\040``.
+
+    Raises OSError where it cannot be known: nothing must then be removed.
+    """
+    lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+    places = (line.split()[4] for line in lines)
+    return {Path(re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), p)) for p in places}
 
 
 def _segments() -> int:

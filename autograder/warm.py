@@ -23,7 +23,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Unicode
 
 from autograder import sandbox
-from autograder.forkserver import NO_LANDLOCK
+from autograder.forkserver import NO_LANDLOCK, OWN_MEMORY
 from autograder.staging import remove_tree
 
 _START_SECONDS = 120.0
@@ -78,7 +78,7 @@ class WarmParent:
         env = sandbox.clean_environment(self.environment)
         command = [sys.executable, "-P", "-m", "autograder.forkserver", *self.modules]
         if self.confined:
-            env |= {"HOME": "/tmp/home", "TMPDIR": "/tmp"}
+            env |= {"HOME": "/tmp/home", "TMPDIR": "/tmp", OWN_MEMORY: "1"}
             env |= {NO_LANDLOCK: "1"} if os.environ.get(NO_LANDLOCK) else {}
             if not self.trusted:
                 env["AUTOGRADER_CONFINED"] = "1"

@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder import sandbox
+from autograder import forkserver, sandbox
 from autograder.engine import check_results
 from autograder.execute import Budget, TrustedExecute, Workshop
 
@@ -218,6 +218,18 @@ def test_what_a_run_left_in_memory_is_gone_for_the_next(run: Run) -> None:
     )
     assert "'x'" not in run.said(0)
     assert "'1'" in run.said(1)
+
+
+def test_the_machines_own_tmp_is_never_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where somebody has set TMPDIR to what a sandbox has."""
+    emptied: list[set[Path]] = []
+    monkeypatch.setattr(forkserver, "empty_memory", lambda kept: emptied.append(kept) or 0)
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    assert forkserver._empty_memory() == 0
+    assert emptied == []
+    monkeypatch.setenv(forkserver.OWN_MEMORY, "1")
+    forkserver._empty_memory()
+    assert len(emptied) == 1
 
 
 def test_a_workbook_in_tmp_costs_no_new_start(tmp_path: Path) -> None:
