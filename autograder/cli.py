@@ -79,7 +79,7 @@ def _timed(name: str, work) -> None:  # type: ignore[no-untyped-def]
 @click.argument("lab")
 @click.option("--student", "students", multiple=True, help="Only this student; may be repeated.")
 @click.option("--force", is_flag=True, help="Grade again what has not changed.")
-@click.option("--jobs", type=int, default=None, help="Submissions at a time; default: cores + 1.")
+@click.option("--jobs", type=int, default=None, help="Submissions at a time; default: cores + 2.")
 @click.option("--cell-seconds", type=float, default=60.0, show_default=True)
 @click.option("--no-feedback", is_flag=True, help="Scores only, no HTML for students.")
 @click.option("--unsafe", is_flag=True, help="Grade without a sandbox, if you trust them all.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import contextlib
 import copy
 import importlib
 import os
@@ -129,9 +130,7 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
     if key not in _workshops:
         if not _workshops:
             atexit.register(close)
-        from flights import cache_dir
-
-        cache = cache_dir()
+        cache = flights_cache()
         paths, variables = _tools_of_the_judge(lab)
         _workshops[key] = Workshop(
             # Short and resolved: the same path holds inside and outside of the sandbox.
@@ -146,6 +145,16 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
             judge_environment=variables,
         )
     return _workshops[key]
+
+
+def flights_cache() -> Path:
+    """Return the folder of the flights' cache, filled: whoever reads it behind walls cannot."""
+    import flights
+
+    # Cells that ask for the flights say themselves that their package is not there.
+    with contextlib.suppress(flights.DataPackageError):
+        flights.fill_cache()
+    return flights.cache_dir()
 
 
 def _tools_of_the_judge(lab: str) -> tuple[list[Path], dict[str, str]]:

@@ -25,10 +25,14 @@ from typing import Any
 
 _PR_SET_DUMPABLE = 4
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 # Set by who tests what holds without the second wall, as on older kernels.
 NO_LANDLOCK = "AUTOGRADER_NO_LANDLOCK"
 # Set where /tmp and /dev/shm are the sandbox's own.  TMPDIR does not tell: anybody may have set it.
 OWN_MEMORY = "AUTOGRADER_OWN_MEMORY"
+# Set where what runs is trusted: processes that outlive their parent become this one's, and their
+# CPU is counted.  A sandbox's command always does, as bubblewrap's outer process ends first.
+COUNT_ORPHANS = "AUTOGRADER_COUNT_ORPHANS"
 # Libraries must not start threads before the fork; they read these at import.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS"), "1"
@@ -57,6 +61,8 @@ def main() -> None:
     _silence()
     # Nobody of the same user may look into this process or take its descriptors.
     _prctl(_PR_SET_DUMPABLE, 0)
+    if os.environ.get(COUNT_ORPHANS):
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     warm_up(sys.argv[1:])
     tell_modules("parent_ready")
     parent = _Parent((request, answer))

@@ -34,7 +34,7 @@ from nbformat import NotebookNode
 
 from autograder import gradebook, sandbox
 from autograder.build import master_notebook, solution_notebook
-from autograder.engine import autograde, zero_results
+from autograder.engine import autograde, flights_cache, zero_results
 from autograder.execute import Budget
 from autograder.gradebook import untouched_answers
 from autograder.paths import Course, UserError
@@ -281,6 +281,8 @@ class _Run:
 
     def _in_pool(self, pending: dict[str, Job], jobs: int) -> Iterator[tuple[str, Done]]:
         left = dict(pending)
+        # Once, before every worker finds it empty.
+        flights_cache()
         try:
             with workers(jobs) as pool:
                 for student, done in _as_done(pool, left):

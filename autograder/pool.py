@@ -8,7 +8,9 @@ import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import forkserver
 
-_PRELOAD = ["autograder.pool", "autograder.grade"]
+import psutil
+
+_PRELOAD = ["autograder.pool", "autograder.grade", "flights"]
 
 
 def skip_slow_imports() -> None:
@@ -38,8 +40,13 @@ def workers(jobs: int) -> Executor:
 
 
 def default_jobs() -> int:
-    """Return how many submissions to grade at a time: a core waits now and then, so one more."""
-    return (os.cpu_count() or 1) + 1
+    """Return how many submissions to grade at a time.
+
+    Cores wait now and then, and at a batch's end, so two more than there are; fewer where each
+    would not find a gigabyte of memory.
+    """
+    room = psutil.virtual_memory().available // (1 << 30)
+    return max(1, min((os.cpu_count() or 1) + 2, room))
 
 
 # Here the server begins, and here a command that is about to grade.

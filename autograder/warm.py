@@ -23,7 +23,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Unicode
 
 from autograder import sandbox
-from autograder.forkserver import NO_LANDLOCK, OWN_MEMORY
+from autograder.forkserver import COUNT_ORPHANS, NO_LANDLOCK, OWN_MEMORY
 from autograder.staging import remove_tree
 
 _START_SECONDS = 120.0
@@ -80,8 +80,7 @@ class WarmParent:
         if self.confined:
             env |= {"HOME": "/tmp/home", "TMPDIR": "/tmp", OWN_MEMORY: "1"}
             env |= {NO_LANDLOCK: "1"} if os.environ.get(NO_LANDLOCK) else {}
-            if not self.trusted:
-                env["AUTOGRADER_CONFINED"] = "1"
+            env["AUTOGRADER_CONFINED" if not self.trusted else COUNT_ORPHANS] = "1"
             walls = sandbox.bwrap(
                 [self.folder, self.ipc, *self.writable],
                 self.readable,

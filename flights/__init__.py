@@ -36,6 +36,7 @@ from flights._features import (
 from flights._label import LATE_MINUTES, OUTCOMES, add_label, label, outcome
 from flights._load import (
     TIME_ZONE,
+    fill_cache,
     load_airlines,
     load_airports,
     load_flights,
@@ -64,6 +65,7 @@ __all__ = [
     "cache_dir",
     "describe",
     "features",
+    "fill_cache",
     "label",
     "load_airlines",
     "load_airports",

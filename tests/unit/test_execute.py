@@ -203,6 +203,19 @@ def test_no_process_outlives_a_run(run: Run) -> None:
     assert not (run.folder / "alive").exists()
 
 
+def test_what_a_check_runs_in_a_sandbox_is_counted(run: Run) -> None:
+    """Bubblewrap's outer process ends before the one that knows what all below it used."""
+    run.shop.sweep()
+    burn = "import time\nwhile time.process_time() < 1: pass"
+    look = (
+        "import sys; from pathlib import Path; from autograder import sandbox\n"
+        f"assert sandbox.run([sys.executable, '-c', {burn!r}], folder=Path.cwd()).ok"
+    )
+    assert run(("check", look)) == [1.0]
+    run.shop.sweep()
+    assert run.shop.cpu >= 1
+
+
 def test_what_a_run_left_in_memory_is_gone_for_the_next(run: Run) -> None:
     run(
         (

@@ -307,6 +307,17 @@ def test_second_call_reads_the_cache_only(weather, monkeypatch):
     assert_frame_equal(flights.load_weather(), weather)
 
 
+def test_a_filled_cache_serves_readers_that_may_not_write(year, weather, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLIGHTS_CACHE", str(tmp_path))
+    flights.fill_cache()
+    names = {_cache.cache_path(name).name for name in ("flights", "weather")}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    monkeypatch.setattr(_load, "read_csv", None)  # i.e. nothing is built any more
+    flights.fill_cache()
+    assert_frame_equal(flights.load_weather(), weather)
+    assert_frame_equal(flights.load_flights(), year)
+
+
 def test_cache_file_is_keyed_by_data_and_schema_version(cache, monkeypatch):
     assert _cache.cache_path("flights").parent == cache
     before = _cache.cache_path("flights").name
