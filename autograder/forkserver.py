@@ -121,6 +121,7 @@ class _Parent:
         self.ended: dict[int, int] = {}
         self.alive: set[int] = set()
         self.cpu = 0.0
+        self.orphans = _cpu_of_orphans()
 
     def handle(self, command: dict[str, Any]) -> dict[str, Any]:
         self.reap()
@@ -141,7 +142,8 @@ class _Parent:
                 left = self.sweep()
                 if command.get("more"):
                     return {"left": left, "cpu": 0.0}
-                cpu = self.cpu + tell_modules("swept")
+                before, self.orphans = self.orphans, _cpu_of_orphans()
+                cpu = self.cpu + self.orphans - before + tell_modules("swept")
                 self.cpu = 0.0
                 return {"left": left, "cpu": cpu}
             case "ping":
@@ -203,6 +205,19 @@ class _Parent:
             time.sleep(0.02)
         self.ended.clear()
         return len(left) + _empty_memory() + _segments()
+
+
+def _cpu_of_orphans() -> float:
+    """Return the seconds of CPU that processes used which outlived their parent, since the start.
+
+    In a sandbox with processes of its own their end comes to the first one, which is bubblewrap's.
+    """
+    if not os.environ.get("AUTOGRADER_CONFINED"):
+        return 0.0
+    with contextlib.suppress(OSError):
+        times = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[13:15]
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _empty_memory() -> int:

@@ -171,13 +171,17 @@ def compare(course: Course, lab: str, size: int, rounds: int, evidence: bool) ->
     return [
         lab,
         "evidence" if evidence else "notebook",
-        f"{size / minutes['plain']:.0f}",
-        f"{size / minutes['ours']:.0f}",
+        _short(size / minutes["plain"]),
+        _short(size / minutes["ours"]),
         f"{total['plain'].wall / total['ours'].wall:.1f}×",
         f"{total['plain'].peak / 1e6:.0f}",
         f"{total['ours'].peak / 1e6:.0f}",
         f"{share:.2f}",
     ]
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
 
 
 def growth(course: Course, lab: str, sizes: list[int]) -> list[list[str]]:

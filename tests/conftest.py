@@ -27,8 +27,8 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 class _Groups(LoadScopeScheduling):
     """Keeps together, on one worker, what shares a server or the grader's warm processes.
 
-    These are the modules with the mark xdist_group, all that grades submissions of one lab, and
-    all that looks at one run of a notebook.
+    These are the modules with the mark xdist_group, or with a fixture that all their tests share,
+    all that grades submissions of one lab, and all that looks at one run of a notebook.
 
     xdist's own way, --dist=loadgroup, does nothing with pytest 9.2: it writes the group into an
     attribute that pytest no longer reads.
@@ -44,8 +44,10 @@ class _Groups(LoadScopeScheduling):
 
 @cache
 def _group_of(module: str) -> str:
-    found = re.search(r"mark\.xdist_group\(\"(\w+)\"\)", (ROOT / module).read_text("utf-8"))
-    return found[1] if found else ""
+    text = (ROOT / module).read_text("utf-8")
+    if found := re.search(r"mark\.xdist_group\(\"(\w+)\"\)", text):
+        return found[1]
+    return module if re.search(r"scope=\"(module|session)\"", text) else ""
 
 
 @pytest.hookimpl(optionalhook=True)  # also where xdist is switched off

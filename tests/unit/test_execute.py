@@ -195,8 +195,15 @@ def test_nothing_of_the_learners_moves_while_a_check_looks(run: Run) -> None:
     assert "Error" not in run.said(3)
 
 
+# IPython's own `!` refuses what ends in &.
+BACKGROUND = "import os; os.system('setsid {} >/dev/null 2>&1 &')"
+
+
 def test_no_process_outlives_a_run(run: Run) -> None:
-    run(("learner", "!setsid sh -c 'while sleep 0.1; do date > alive; done' >/dev/null 2>&1 &"))
+    (run.folder / "live.sh").write_text("while sleep 0.1; do date > alive; done")
+    wait = "import os, time\nwhile not os.path.exists('alive'): time.sleep(0.05)"
+    run(("learner", BACKGROUND.format("sh live.sh")), ("learner", wait))
+    assert run.trouble == []
     run.shop.sweep()
     (run.folder / "alive").unlink(missing_ok=True)
     time.sleep(0.5)
@@ -214,6 +221,19 @@ def test_what_a_check_runs_in_a_sandbox_is_counted(run: Run) -> None:
     assert run(("check", look)) == [1.0]
     run.shop.sweep()
     assert run.shop.cpu >= 1
+
+
+def test_what_outlives_its_parent_is_counted(run: Run) -> None:
+    run.shop.sweep()
+    (run.folder / "burn.py").write_text(
+        "import time\nwhile time.process_time() < 1: pass\nopen('done', 'w')"
+    )
+    wait = "import os, time\nwhile not os.path.exists('done'): time.sleep(0.05)"
+    cells = [("learner", BACKGROUND.format("python burn.py")), ("learner", wait)]
+    run(*cells, budget=Budget(cell=60, notebook=120))
+    assert run.trouble == []
+    run.shop.sweep()
+    assert run.shop.learner.cpu >= 1
 
 
 def test_what_a_run_left_in_memory_is_gone_for_the_next(run: Run) -> None:
