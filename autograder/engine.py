@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import atexit
 import contextlib
 import copy
 import importlib
@@ -18,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,8 @@ def workshop(lab: str, master: NotebookNode, budget: Budget, confined: bool) -> 
     key = (lab, budget, confined, threading.get_ident())
     if key not in _workshops:
         if not _workshops:
-            atexit.register(close)
+            # Unlike atexit's, this is also called at the end of a pool's worker.
+            Finalize(None, close, exitpriority=0)
         cache = flights_cache()
         paths, variables = _tools_of_the_judge(lab)
         _workshops[key] = Workshop(
